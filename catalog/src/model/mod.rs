@@ -1,0 +1,16 @@
+//! The domain: what an upstream, an endpoint and a function are, whoever found them.
+
+mod digest;
+mod endpoint;
+mod function;
+mod kind;
+pub mod name;
+mod origin;
+mod upstream;
+
+pub use digest::Digest;
+pub use endpoint::{Endpoint, EndpointSet, Health};
+pub use function::{Described, Description, Function, Materials};
+pub use kind::Kind;
+pub use origin::{Origin, SourceId};
+pub use upstream::{Hints, KindState, Protocol, Stale, Tls, Upstream, UpstreamId, UpstreamSpec, Validation};

@@ -1,0 +1,137 @@
+//! A sorted map in chunks that shares structure: changing one entry copies its chunk of at most [`CHUNK`] entries and the
+//! list of chunks, and nothing else. At 10,000 entries that is some 300 reference counts.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// A chunk that grows past this is split in two.
+const CHUNK: usize = 128;
+
+type Chunk<K, V> = Arc<Vec<(K, V)>>;
+
+/// A persistent sorted map. `Clone` copies one pointer.
+#[derive(Debug)]
+pub struct Sorted<K, V> {
+    chunks: Arc<Vec<Chunk<K, V>>>,
+    len: usize,
+}
+
+impl<K, V> Clone for Sorted<K, V> {
+    fn clone(&self) -> Self {
+        Self { chunks: self.chunks.clone(), len: self.len }
+    }
+}
+
+impl<K, V> Default for Sorted<K, V> {
+    fn default() -> Self {
+        Self { chunks: Arc::default(), len: 0 }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The value for which `order` says `Equal`; `order` compares an entry's key with what is sought.
+    pub fn find(&self, order: impl Fn(&K) -> Ordering) -> Option<&V> {
+        let (chunk, at) = self.place(&order).ok()?;
+        Some(&self.chunks[chunk][at].1)
+    }
+
+    /// The value under `key`.
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.find(|k| k.borrow().cmp(key))
+    }
+
+    /// Entries in order, from the first that is not before `from`.
+    pub fn iter(&self, from: Option<&K>) -> impl Iterator<Item = &(K, V)> {
+        let (chunk, at) = match from {
+            Some(key) => self.place(|k| k.cmp(key)).unwrap_or_else(|place| place),
+            None => (0, 0),
+        };
+        let first = self.chunks.get(chunk).map(|c| &c[at.min(c.len())..]).unwrap_or_default();
+        first.iter().chain(self.chunks.iter().skip(chunk + 1).flat_map(|c| c.iter()))
+    }
+
+    /// Sets the value under `key` and returns the one before.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let place = self.place(|k| k.cmp(&key));
+        let chunks = Arc::make_mut(&mut self.chunks);
+        match place {
+            Ok((chunk, at)) => Some(std::mem::replace(&mut Arc::make_mut(&mut chunks[chunk])[at].1, value)),
+            Err((chunk, at)) => {
+                self.len += 1;
+                if chunks.is_empty() {
+                    chunks.push(Arc::default());
+                }
+                let entries = Arc::make_mut(&mut chunks[chunk]);
+                entries.insert(at, (key, value));
+                if entries.len() > CHUNK {
+                    let upper = entries.split_off(CHUNK / 2);
+                    chunks.insert(chunk + 1, Arc::new(upper));
+                }
+                None
+            }
+        }
+    }
+
+    /// Removes and returns the value under `key`.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (chunk, at) = self.place(|k| k.borrow().cmp(key)).ok()?;
+        let chunks = Arc::make_mut(&mut self.chunks);
+        let entries = Arc::make_mut(&mut chunks[chunk]);
+        let (_, value) = entries.remove(at);
+        if entries.is_empty() {
+            chunks.remove(chunk);
+        }
+        self.len -= 1;
+        Some(value)
+    }
+
+    /// Where the sought entry is (`Ok`), or would be inserted (`Err`): chunk and place in it.
+    fn place(&self, order: impl Fn(&K) -> Ordering) -> Result<(usize, usize), (usize, usize)> {
+        // The last chunk whose first key is not after the sought one; chunks are never empty.
+        let after = self.chunks.partition_point(|c| order(&c[0].0) != Ordering::Greater);
+        let chunk = after.saturating_sub(1);
+        match self.chunks.get(chunk) {
+            None => Err((0, 0)),
+            Some(entries) => match entries.binary_search_by(|(k, _)| order(k)) {
+                Ok(at) => Ok((chunk, at)),
+                Err(at) => Err((chunk, at)),
+            },
+        }
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Sorted<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let sorted: std::collections::BTreeMap<K, V> = entries.into_iter().collect();
+        let len = sorted.len();
+        let mut chunks: Vec<Chunk<K, V>> = Vec::with_capacity(len / (CHUNK / 2) + 1);
+        let mut current = Vec::with_capacity(CHUNK / 2);
+        for entry in sorted {
+            current.push(entry);
+            if current.len() == CHUNK / 2 {
+                chunks.push(Arc::new(std::mem::replace(&mut current, Vec::with_capacity(CHUNK / 2))));
+            }
+        }
+        if !current.is_empty() {
+            chunks.push(Arc::new(current));
+        }
+        Self { chunks: Arc::new(chunks), len }
+    }
+}

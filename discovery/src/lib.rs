@@ -1,0 +1,8 @@
+//! Discovery: finds what runs ([`Source`]) and what it offers (the prober), and reports both to the catalog.
+//!
+//! A source may simply fail: the supervisor restarts it with backoff and jitter, paces it and shows its state. The prober
+//! offers each upstream to every function kind that can describe itself, politely: capped, paced, and recorded.
+
+pub mod source;
+
+pub use source::{Reports, Source, SourceError};

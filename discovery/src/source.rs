@@ -1,0 +1,57 @@
+//! The seam to a place where things are registered.
+
+use std::convert::Infallible;
+
+use catalog::model::SourceId;
+use catalog::report::{Receipt, Report};
+use catalog::{Catalog, CatalogError};
+use futures_util::future::BoxFuture;
+
+/// Watches one place. What every source does, and its exam checks:
+///
+/// - it reports a full list first and deltas after; a full list only when it knows everything;
+/// - it waits for a change where the protocol allows that, and polls only where it does not;
+/// - when it breaks it returns, and takes nothing away; the supervisor runs it again;
+/// - dropping the future stops it at once; it leaves no task behind.
+pub trait Source: Send + Sync {
+    /// Which source it is.
+    fn id(&self) -> &SourceId;
+
+    /// Watches until it breaks.
+    fn run<'a>(&'a self, reports: &'a Reports) -> BoxFuture<'a, Result<Infallible, SourceError>>;
+}
+
+/// Why a source broke, for `GET /sources`. Never holds a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The place cannot be reached or answers with an error.
+    #[error("{act}: {cause}")]
+    Place {
+        /// What was tried.
+        act: String,
+        /// What came of it.
+        cause: String,
+    },
+    /// The catalog did not take it.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Where one source's reports go. Each returns when the catalog has it durable and visible.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    catalog: Catalog,
+    source: SourceId,
+}
+
+impl Reports {
+    /// Reports to `catalog` as `source`.
+    pub fn new(catalog: Catalog, source: SourceId) -> Self {
+        Self { catalog, source }
+    }
+
+    /// Hands `report` to the catalog.
+    pub async fn send(&self, report: Report) -> Result<Receipt, CatalogError> {
+        self.catalog.report(&self.source, report).await
+    }
+}

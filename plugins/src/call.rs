@@ -1,0 +1,172 @@
+//! A bound call: everything about one function that its requests have in common, as data. Its work is two synchronous halves;
+//! the router's worker does the I/O between them.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, response};
+
+use crate::problem::Problem;
+
+/// One function, ready to be called; shared by all workers.
+pub trait BoundCall: Send + Sync + fmt::Debug {
+    /// How the request's body is to be taken, known from its head alone. Also where a method is refused (405 with `Allow`).
+    fn intake(&self, method: &Method, headers: &HeaderMap) -> Result<Intake, Problem>;
+
+    /// The first half: from the caller's arguments to what is sent. A dry run is this alone.
+    fn request(&self, arguments: Arguments<'_>) -> Result<Outgoing, Problem>;
+
+    /// The second half: from the head of the upstream's answer to the head of ours (changed in place) and how the body is mapped.
+    fn response(&self, reply: Reply, head: &mut response::Parts) -> Answer;
+
+    /// What carries it.
+    fn carrier(&self) -> Carrier;
+
+    /// The methods that may call it, as `Allow` lists them.
+    fn allow(&self) -> &'static str;
+
+    /// How long it may take where the caller says nothing; `None` is the router's default.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether its answers go on for as long as the upstream likes: then the limit is on silence, not on the whole.
+    fn streams(&self) -> bool {
+        false
+    }
+}
+
+/// How a request's body is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intake {
+    /// There is none, or none that matters.
+    None,
+    /// Collected, to be read as JSON arguments.
+    Arguments,
+    /// Not touched: it is the body, and goes through as it comes.
+    Stream,
+    /// Goes through [`OutgoingBody::Map`] piece by piece.
+    Map,
+}
+
+/// What a caller sent, as a binding sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// All after `?`, still encoded.
+    pub query: Option<&'a str>,
+    /// The headers that may pass: without hop-by-hop ones and `Portolan-*`.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub content: Content<'a>,
+    /// Set where input was too large to be checked: it passes and is counted.
+    pub unchecked: bool,
+}
+
+/// The body, as [`Intake`] asked for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// Nothing.
+    None,
+    /// A whole JSON text.
+    Json(&'a [u8]),
+    /// A stream that the router keeps.
+    Stream,
+}
+
+/// What is sent to the upstream. The caller's headers that may pass go too; `headers` here win.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// The path and query on the upstream.
+    pub path: PathAndQuery,
+    /// Headers that the binding sets.
+    pub headers: HeaderMap,
+    /// Whether the caller's `Authorization` and `Cookie` stay here (clouds, queues).
+    pub strip_credentials: bool,
+    /// The body.
+    pub body: OutgoingBody,
+    /// Handed to [`BoundCall::response`].
+    pub reply: Reply,
+}
+
+/// The body that is sent.
+pub enum OutgoingBody {
+    /// None.
+    Empty,
+    /// This.
+    Full(Bytes),
+    /// The caller's own, as it comes.
+    Stream,
+    /// The caller's own, mapped piece by piece.
+    Map(Box<dyn BodyMap>),
+}
+
+impl fmt::Debug for OutgoingBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::Stream => f.write_str("Stream"),
+            Self::Map(_) => f.write_str("Map"),
+        }
+    }
+}
+
+/// The shape of the answer, chosen from the caller's `Accept` when the request is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reply {
+    /// The kind's usual one.
+    #[default]
+    Usual,
+    /// `text/event-stream`.
+    EventStream,
+}
+
+/// What carries a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Carrier {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, with prior knowledge or by ALPN; the deadline goes along as `grpc-timeout`.
+    Grpc,
+}
+
+/// How an upstream's answer becomes ours.
+pub enum Answer {
+    /// The body goes through as it comes.
+    Stream,
+    /// The body is mapped piece by piece.
+    Map(Box<dyn BodyMap>),
+    /// The body is collected, at most `limit` bytes, and decides the whole answer.
+    Whole {
+        /// In bytes; more is a [`crate::Reason::BadAnswer`].
+        limit: usize,
+        /// What makes the answer of it.
+        finish: Box<dyn FnOnce(Whole) -> Result<Response<Bytes>, Problem>>,
+    },
+}
+
+/// An upstream's answer, collected.
+#[derive(Debug)]
+pub struct Whole {
+    /// Its head as [`BoundCall::response`] left it.
+    pub head: response::Parts,
+    /// Its body.
+    pub body: Bytes,
+    /// Its trailers.
+    pub trailers: HeaderMap,
+}
+
+/// Maps a streamed body piece by piece.
+pub trait BodyMap {
+    /// One piece of input; what is ready goes to `out`. An error resets the stream.
+    fn piece(&mut self, data: Bytes, out: &mut BytesMut) -> Result<(), Problem>;
+
+    /// The input is over; `trailers` are the upstream's. Returns our own trailers.
+    fn end(&mut self, trailers: Option<&HeaderMap>, out: &mut BytesMut) -> Result<Option<HeaderMap>, Problem>;
+}

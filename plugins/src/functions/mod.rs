@@ -1,0 +1,4 @@
+//! The function kinds, a folder each.
+
+pub mod grpc;
+pub mod rest;

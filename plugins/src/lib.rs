@@ -1,0 +1,20 @@
+//! What a function kind is: how it is described, bound and called; and the filters that shape traffic.
+//!
+//! Nothing here opens a connection or starts a task. A [`Probe`] reaches the network through [`Fetch`] alone, and a
+//! [`BoundCall`] is data: the router carries what it says. A new kind is a folder under `functions/` and a row in [`registry`].
+
+pub mod call;
+pub mod fetch;
+pub mod filter;
+pub mod functions;
+pub mod kind;
+pub mod probe;
+pub mod problem;
+pub mod registry;
+
+pub use call::{Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Intake, Outgoing, OutgoingBody, Reply, Whole};
+pub use fetch::{Fetch, FetchError, Fetched, Get};
+pub use filter::{Exchange, Filter, Phase, Verdict};
+pub use kind::{BindError, FunctionKind};
+pub use probe::{Probe, ProbeError, Target};
+pub use problem::{Fault, Problem, Reason};
