@@ -7,12 +7,17 @@
 //! - [`Store::load`] sees whole change sets alone.
 //! - Blobs (functions, schemas) never change under their key: it holds the digest of their content.
 
+mod key;
+pub mod memory;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+
+pub use memory::Memory;
 
 use crate::model::{Digest, UpstreamId};
 
