@@ -17,6 +17,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+mod embedded;
+
+pub use embedded::SledStore;
 pub use memory::Memory;
 
 use crate::model::{Digest, UpstreamId};
@@ -143,7 +146,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// One record.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
 
-    /// Applies the change sets in order and returns when all are durable. None of a set is visible before all of it is durable.
+    /// Applies the change sets in order and returns when all are durable. An error leaves open whether they are: the caller commits the
+    /// same again before anything else (it may have happened already, which changes nothing), or loads the store afresh.
     fn commit(&self, changes: Vec<ChangeSet>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Counts the commits that others made to a shared store; never changes for one that has a single process.

@@ -1,0 +1,110 @@
+//! The embedded store: sled 0.34, used so that its known dangers cannot bite.
+//!
+//! | danger | what is done |
+//! |---|---|
+//! | `flush` returns before the data would survive a power loss | the log file is synced after it ([`writer`]) |
+//! | `flush_async` can deadlock | one thread writes and flushes; nobody else does |
+//! | pages of 128 KiB and more go to files of their own that stay | values are split at [`chunk::LIMIT`] |
+//! | a torn `snap.*` file makes every later open fail | it is put aside, and the log, which is whole, is read ([`open`]) |
+//! | a second process | waits for a while, then is told |
+//! | an I/O error or a panic inside leaves the handle useless | it is opened again and the same change sets are applied again |
+//!
+//! It refuses nothing by size: a large record costs several entries. Space inside the file is used again, never given back.
+
+mod chunk;
+mod open;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+
+use super::{ChangeSet, Each, Key, Space, Store, StoreError};
+use writer::Job;
+
+/// Commits that may wait for the writer; a full queue makes the registrar wait.
+const QUEUE: usize = 64;
+
+/// A catalog kept in a folder of this machine.
+pub struct SledStore {
+    folder: PathBuf,
+    tree: Arc<ArcSwapOption<sled::Tree>>,
+    jobs: mpsc::Sender<Job>,
+    others: watch::Sender<u64>,
+}
+
+impl SledStore {
+    /// Opens the store in `folder`, which is made if there is none. Waits up to [`open::LOCK_PATIENCE`] for another process to close it.
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let opened = open::patiently(folder).await?;
+        let tree = Arc::new(ArcSwapOption::from_pointee(opened.tree.clone()));
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        writer::start(folder.to_owned(), opened, tree.clone(), queue)
+            .map_err(|e| unavailable("start its thread", e))?;
+        Ok(Self { folder: folder.to_owned(), tree, jobs, others: watch::Sender::new(0) })
+    }
+
+    fn tree(&self) -> Result<Arc<sled::Tree>, StoreError> {
+        self.tree.load_full().ok_or_else(|| unavailable("read", "it is being opened again after an error"))
+    }
+}
+
+impl fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SledStore").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Store for SledStore {
+    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let tree = self.tree()?;
+            for entry in tree.scan_prefix([space.tag()]) {
+                let (name, head) = entry.map_err(|e| unavailable("read", e))?;
+                let value = chunk::assemble(&tree, &name, &head)?;
+                let key = Key::from_bytes(&name).ok_or_else(|| corrupt(&name, "it is no key"))?;
+                each(key, &value)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        Box::pin(async move {
+            let tree = self.tree()?;
+            let name = key.to_bytes();
+            match tree.get(&name).map_err(|e| unavailable("read", e))? {
+                Some(head) => chunk::assemble(&tree, &name, &head).map(|value| Some(Bytes::copy_from_slice(&value))),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn commit(&self, changes: Vec<ChangeSet>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (job, done) = Job::new(changes);
+            let closed = || unavailable("write", "its thread has ended");
+            self.jobs.send(job).await.map_err(|_| closed())?;
+            done.await.map_err(|_| closed())?
+        })
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.others.subscribe()
+    }
+}
+
+fn corrupt(name: &[u8], cause: &str) -> StoreError {
+    StoreError::Corrupt { key: String::from_utf8_lossy(name).into(), cause: cause.into() }
+}
+
+fn unavailable(act: &'static str, cause: impl fmt::Display) -> StoreError {
+    StoreError::Unavailable { act, cause: cause.to_string().into() }
+}

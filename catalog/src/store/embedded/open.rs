@@ -1,0 +1,93 @@
+//! Opening a folder: the lock of another process, a torn snapshot file, a new folder.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::StoreError;
+use super::unavailable;
+
+/// How long another process may take to close the store before a start is refused: a daemon being replaced ends within that.
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the lock is tried meanwhile.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+
+/// What sled keeps in memory, in bytes. The hot records are in the snapshot; this serves schemas and writes.
+const CACHE: u64 = 64 << 20;
+
+/// An open store.
+pub(super) struct Opened {
+    pub(super) db: sled::Db,
+    pub(super) tree: sled::Tree,
+    /// The log file, to be synced after each flush.
+    pub(super) log: File,
+}
+
+/// Opens `folder`, waiting for another process to close it.
+pub(super) async fn patiently(folder: &Path) -> Result<Opened, StoreError> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match once(folder) {
+            Err(sled::Error::Io(e)) if is_lock(&e) && Instant::now() < until => tokio::time::sleep(LOCK_RETRY).await,
+            Err(sled::Error::Io(e)) if is_lock(&e) => {
+                return Err(StoreError::Locked { place: folder.display().to_string().into() });
+            }
+            other => return other.map_err(|e| unavailable("be opened", e)),
+        }
+    }
+}
+
+/// Opens `folder` now.
+pub(super) fn once(folder: &Path) -> sled::Result<Opened> {
+    let fresh = !folder.join("db").exists();
+    let db = match config(folder).open() {
+        Err(sled::Error::Corruption { at: None, .. }) => {
+            put_torn_snapshots_aside(folder)?;
+            config(folder).open()?
+        }
+        other => other?,
+    };
+    let tree = db.open_tree("records")?;
+    let log = File::open(folder.join("db"))?;
+    if fresh {
+        make_names_durable(&db, folder)?;
+    }
+    Ok(Opened { db, tree, log })
+}
+
+fn config(folder: &Path) -> sled::Config {
+    sled::Config::new().path(folder).cache_capacity(CACHE).flush_every_ms(None)
+}
+
+/// A snapshot file is a shortcut; what it says is in the log too. One that a kill cut short makes every open fail.
+fn put_torn_snapshots_aside(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") {
+            tracing::warn!(file = %name, "store.snapshot_torn: put aside, the log is read instead");
+            fs::rename(entry.path(), folder.join(format!("torn-{name}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// A new folder and the files in it survive a power loss only when the folders that name them are synced.
+fn make_names_durable(db: &sled::Db, folder: &Path) -> sled::Result<()> {
+    db.flush()?;
+    File::open(folder)?.sync_all()?;
+    if let Some(parent) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// sled says in words alone that another process holds the lock.
+fn is_lock(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}

@@ -1,0 +1,130 @@
+//! sled's dangers, each met for real.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::model::{Digest, UpstreamId};
+
+fn id(name: &str) -> UpstreamId {
+    UpstreamId::from(name)
+}
+
+fn put(key: Key, value: &[u8]) -> ChangeSet {
+    ChangeSet { records: vec![(key, Bytes::copy_from_slice(value))], ..ChangeSet::default() }
+}
+
+fn drop_of(key: Key) -> ChangeSet {
+    ChangeSet { drops: vec![key], ..ChangeSet::default() }
+}
+
+async fn everything(store: &SledStore, space: Space) -> Vec<(Key, Vec<u8>)> {
+    let mut found = Vec::new();
+    let each = &mut |key, value: &[u8]| {
+        found.push((key, value.to_vec()));
+        Ok(())
+    };
+    store.load(space, each).await.unwrap();
+    found
+}
+
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|e| if e.path().is_dir() { size(&e.path()) } else { e.metadata().unwrap().len() }).sum()
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Key::Manifest(id("a"));
+    {
+        let store = SledStore::open(folder.path()).await.unwrap();
+        store.commit(vec![put(key.clone(), b"one"), put(Key::Meta, b"m")]).await.unwrap();
+    }
+    let store = SledStore::open(folder.path()).await.unwrap();
+    assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(everything(&store, Space::Manifest).await, [(key, b"one".to_vec())]);
+    assert_eq!(store.get(&Key::Manifest(id("b"))).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_large_value_is_whole_and_gives_its_space_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path()).await.unwrap();
+    // A neighbour whose name begins with this one's keeps its pieces.
+    let (key, neighbour) = (Key::Manifest(id("a")), Key::Manifest(id("ab")));
+    let large =
+        |seed: u8| (0..1_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 7) as u8 ^ seed).collect::<Vec<_>>();
+    store.commit(vec![put(neighbour.clone(), &large(9))]).await.unwrap();
+    for round in 0..40 {
+        store.commit(vec![put(key.clone(), &large(round))]).await.unwrap();
+        assert_eq!(store.get(&key).await.unwrap().unwrap(), large(round));
+    }
+    store.commit(vec![put(key.clone(), b"small")]).await.unwrap();
+    assert_eq!(
+        everything(&store, Space::Manifest).await,
+        [(key.clone(), b"small".to_vec()), (neighbour.clone(), large(9))]
+    );
+    store.commit(vec![drop_of(key.clone())]).await.unwrap();
+    assert_eq!(store.get(&key).await.unwrap(), None);
+    assert_eq!(store.get(&neighbour).await.unwrap().unwrap(), large(9));
+    assert_eq!(fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0, "a value went to a file of its own");
+    assert!(size(folder.path()) < 20 << 20, "{} bytes on disk for one value of 1 MB", size(folder.path()));
+}
+
+#[tokio::test]
+async fn the_last_word_of_a_group_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path()).await.unwrap();
+    let key = Key::Blob(id("a"), Digest::of([&b"x"[..]]));
+    let large = vec![7; 300_000];
+    store.commit(vec![put(key.clone(), &large), put(key.clone(), b"short")]).await.unwrap();
+    assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"short"[..]));
+    store.commit(vec![put(key.clone(), &large), drop_of(key.clone())]).await.unwrap();
+    assert_eq!(everything(&store, Space::Blob).await, []);
+}
+
+#[tokio::test]
+async fn a_torn_snapshot_file_loses_nothing() {
+    for torn in [&b""[..], b"half"] {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::Manifest(id("a"));
+        {
+            let store = SledStore::open(folder.path()).await.unwrap();
+            store.commit(vec![put(key.clone(), b"one")]).await.unwrap();
+        }
+        let snapshots = || fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path());
+        let is_snapshot = |p: &std::path::PathBuf| p.file_name().unwrap().to_string_lossy().starts_with("snap.");
+        for snapshot in snapshots().filter(is_snapshot) {
+            fs::remove_file(snapshot).unwrap();
+        }
+        fs::write(folder.path().join("snap.0000000000000000"), torn).unwrap();
+        let store = SledStore::open(folder.path()).await.unwrap();
+        assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"one"[..]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_opener_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let _held = SledStore::open(folder.path()).await.unwrap();
+    let refused = SledStore::open(folder.path()).await.map(drop).unwrap_err();
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    assert!(refused.to_string().contains("--data-dir"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_commit_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SledStore::open(folder.path()).await.unwrap());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..200u32 {
+        let store = store.clone();
+        tasks.spawn(async move { store.commit(vec![put(Key::Event(u64::from(n), 0), &n.to_be_bytes())]).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let numbers: Vec<_> = everything(&store, Space::Event).await.into_iter().map(|(_, v)| v).collect();
+    assert_eq!(numbers, (0..200u32).map(|n| n.to_be_bytes().to_vec()).collect::<Vec<_>>());
+}
