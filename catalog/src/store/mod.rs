@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+pub mod archive;
 mod embedded;
 
 pub use embedded::SledStore;
