@@ -1,0 +1,124 @@
+//! The daemon itself: the real binary, `portolan serve`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{http, port, process::Process};
+
+/// What decides where the daemon looks for sources when no flag says so: its tests say so, or want none.
+const FOREIGN: [&str; 9] = [
+    "KUBECONFIG",
+    "CONSUL_HTTP_ADDR",
+    "CONSUL_HTTP_TOKEN",
+    "AWS_REGION",
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
+/// A running daemon with a data folder of its own.
+pub struct Daemon {
+    /// Its process.
+    pub process: Process,
+    /// The gateway, `http://127.0.0.1:PORT`.
+    pub gateway: String,
+    /// The admin address, `http://127.0.0.1:PORT`.
+    pub admin: String,
+    arguments: Vec<String>,
+}
+
+impl Daemon {
+    /// `portolan serve` with these arguments besides its data folder, listeners and, where no `--source` is
+    /// among them, `--source none`; waits until it is ready.
+    pub async fn start<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
+        let daemon = Daemon::launch(arguments);
+        daemon.ready().await;
+        daemon
+    }
+
+    /// The same without waiting.
+    pub fn launch<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
+        let (gateway, admin) = (port::free(), port::free());
+        let folder = crate::process::folder("daemon");
+        let mut all: Vec<String> = ["serve", "--data-dir"].map(str::to_owned).into();
+        all.push(folder.path().join("data").display().to_string());
+        all.extend([format!("--gateway=127.0.0.1:{gateway}"), format!("--admin=127.0.0.1:{admin}")]);
+        all.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        if !all.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
+            all.push("--source=none".to_owned());
+        }
+        Daemon {
+            process: Process::start_in(folder, "portolan", command(&all)),
+            gateway: format!("http://127.0.0.1:{gateway}"),
+            admin: format!("http://127.0.0.1:{admin}"),
+            arguments: all,
+        }
+    }
+
+    /// Waits until `/readyz` answers 200.
+    pub async fn ready(&self) {
+        let url = format!("{}/readyz", self.admin);
+        self.process.until("/readyz answers 200", || http::get(&url)).await;
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.process.folder().join("data")
+    }
+
+    /// GETs a path of the admin address, such as `/api/v1/upstreams`; panics on a failure.
+    pub async fn admin(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.admin);
+        http::get(&url).await.unwrap_or_else(|error| panic!("GET {url}: {error}"))
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Ends it with SIGTERM and waits for that.
+    pub async fn terminate(&self, limit: Duration) -> ExitStatus {
+        self.process.terminate(limit).await
+    }
+
+    /// Ends it with SIGKILL, if it runs, and starts it again: the same data, ports and arguments.
+    pub async fn restart(&mut self) {
+        self.process.start_again(command(&self.arguments));
+        self.ready().await;
+    }
+}
+
+/// The daemon's binary: the one that `PORTOLAN_TEST_BIN` names, else the one built beside this test.
+pub fn binary() -> PathBuf {
+    if std::env::var_os("PORTOLAN_TEST_BIN").is_some() {
+        return crate::installed::named("PORTOLAN_TEST_BIN");
+    }
+    let test = std::env::current_exe().expect("a running program has a path");
+    let built = test.parent().and_then(Path::parent).map(|profile| profile.join("portolan"));
+    match built {
+        Some(path) if path.exists() => path,
+        _ => panic!("no portolan beside {}: `tests/run` and `cargo build` build it", test.display()),
+    }
+}
+
+/// A command of the binary, with nothing of the caller's environment that would lead it to sources.
+pub fn command(arguments: &[String]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    for name in FOREIGN {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PORTOLAN_") {
+            command.env_remove(&name);
+        }
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}

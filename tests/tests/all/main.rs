@@ -1,0 +1,3 @@
+//! The one integration binary: each module tests one thing that a user can see.
+
+mod servers;

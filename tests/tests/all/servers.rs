@@ -1,0 +1,5 @@
+//! Each real server starts, answers, and is gone when its test is: what every other test relies on.
+
+mod consul;
+mod grpc;
+mod http_services;
