@@ -3,33 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::model::{SourceId, UpstreamId};
-use crate::report::{Merged, Probed, Receipt, Report};
-use crate::snapshot::Snapshot;
+use crate::events::{Events, EventsError};
+use crate::history::{self, Revision};
+use crate::model::{KindState, Materials, SourceId, UpstreamId};
+use crate::registrar::{Content, Found, LookAnswer, Looked, pasts};
+use crate::report::{Finding, Merged, Probed, Receipt, Report};
+use crate::request::{Answer, Request};
+use crate::schema;
+use crate::settings::Settings;
+use crate::snapshot::{FunctionEntry, Snapshot, UpstreamEntry};
 use crate::store::{Store, StoreError};
-
-/// Requests that may wait for the registrar; a full queue makes reporters wait.
-pub(crate) const QUEUE: usize = 1024;
-
-/// What the registrar is asked to do, each with the way of its answer.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Report(SourceId, Report, Answer<Receipt>),
-    Probed(Box<Probed>, Answer<Merged>),
-    Accept(SourceId, Answer<Receipt>),
-    Forget(UpstreamId, Answer<u64>),
-    Configured(Vec<SourceId>, Answer<()>),
-}
-
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, CatalogError>>;
 
 /// Why the catalog refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// The change could not be made durable, and so did not happen.
+    /// The change could not be made durable, or what was asked for could not be read. A change did not happen, as far as is known;
+    /// one that reached the disk all the same shows as soon as the store works again.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no such entry (any more).
@@ -43,12 +36,22 @@ pub enum CatalogError {
     Closed,
 }
 
+/// The store fails: catalog changes are refused, endpoint changes go on.
+#[derive(Clone, Debug)]
+pub struct StoreTrouble {
+    /// Since when.
+    pub since: Timestamp,
+    /// How it failed first.
+    pub error: StoreError,
+}
+
 /// Reads and changes the catalog. Cheap to clone; every clone is the same catalog.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     requests: mpsc::Sender<Request>,
     published: Arc<Published>,
     store: Arc<dyn Store>,
+    settings: Arc<Settings>,
 }
 
 /// Where the registrar puts each new snapshot.
@@ -57,6 +60,7 @@ pub(crate) struct Published {
     generation: AtomicU64,
     snapshot: ArcSwap<Snapshot>,
     changes: watch::Sender<Arc<Snapshot>>,
+    trouble: ArcSwapOption<StoreTrouble>,
 }
 
 impl Published {
@@ -65,6 +69,7 @@ impl Published {
             generation: AtomicU64::new(first.generation),
             snapshot: ArcSwap::new(first.clone()),
             changes: watch::Sender::new(first),
+            trouble: ArcSwapOption::empty(),
         }
     }
 
@@ -75,11 +80,21 @@ impl Published {
         self.generation.store(generation, Ordering::Release);
         self.changes.send_replace(next);
     }
+
+    /// Shows whether the store fails.
+    pub(crate) fn troubled(&self, trouble: Option<StoreTrouble>) {
+        self.trouble.store(trouble.map(Arc::new));
+    }
 }
 
 impl Catalog {
-    pub(crate) fn new(requests: mpsc::Sender<Request>, published: Arc<Published>, store: Arc<dyn Store>) -> Self {
-        Self { requests, published, store }
+    pub(crate) fn new(
+        requests: mpsc::Sender<Request>,
+        published: Arc<Published>,
+        store: Arc<dyn Store>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        Self { requests, published, store, settings }
     }
 
     /// The newest generation: one atomic load. A reader that keeps a snapshot compares this and takes a new one when it differs.
@@ -97,9 +112,45 @@ impl Catalog {
         self.published.changes.subscribe()
     }
 
+    /// Set while the store fails. Its coming and going publishes a snapshot, so that a subscriber sees it.
+    pub fn health(&self) -> Option<Arc<StoreTrouble>> {
+        self.published.trouble.load_full()
+    }
+
     /// The store, to read from.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What binding `function` takes: its complete schemas and its attachments.
+    pub async fn materials(
+        &self,
+        upstream: &UpstreamEntry,
+        function: &FunctionEntry,
+    ) -> Result<Materials, CatalogError> {
+        let id = &upstream.upstream.id;
+        schema::materials(&*self.store, id, function).await.map_err(|error| {
+            let name = &function.function.name;
+            let now = self.snapshot().by_id(id).and_then(|entry| Some(entry.function(name)?.record));
+            match now == Some(function.record) {
+                true => error.into(),
+                // The contents went with the revision that named them.
+                false => CatalogError::Unknown(format!("{id}/{name} of revision {}", function.function.revision)),
+            }
+        })
+    }
+
+    /// The kept revisions of a function, newest first.
+    pub async fn history(&self, upstream: &UpstreamId, function: &str) -> Result<Vec<Revision>, CatalogError> {
+        let snapshot = self.snapshot();
+        let entry = snapshot.by_id(upstream).ok_or_else(|| CatalogError::Unknown(upstream.to_string()))?;
+        let revisions = history::read(&*self.store, entry, function).await?;
+        revisions.ok_or_else(|| CatalogError::Unknown(format!("{upstream}/{function}")))
+    }
+
+    /// The events after `since`, an event's revision and place; `(revision, u32::MAX)` is the end of a revision. Without it those from now on.
+    pub fn events(&self, since: Option<(u64, u32)>) -> Result<Events, EventsError> {
+        Events::new(since, self.subscribe(), self.store.clone(), self.settings.clone())
     }
 
     /// Takes what a source says. Returns when it is durable and visible.
@@ -107,9 +158,41 @@ impl Catalog {
         self.ask(|answer| Request::Report(source.clone(), report, answer)).await
     }
 
+    /// Marks the entries of `source` as stale, because it fails for `reason`; its next report ends that.
+    pub async fn failing(&self, source: &SourceId, reason: String) -> Result<(), CatalogError> {
+        self.ask(|answer| Request::Failing(source.clone(), reason, answer)).await
+    }
+
     /// Takes what a probe found. Returns when it is durable and visible.
     pub async fn probed(&self, probed: Probed) -> Result<Merged, CatalogError> {
-        self.ask(|answer| Request::Probed(Box::new(probed), answer)).await
+        let Probed { upstream, kind, endpoint, finding } = probed;
+        let looked = |answer| Box::new(Looked { upstream: upstream.clone(), kind: kind.clone(), endpoint, answer });
+        let (description, digest, tls, hint) = match finding {
+            Finding::Found { description, digest, tls, hint } => (description, digest, tls, hint),
+            Finding::Unchanged => return self.looked(looked(LookAnswer::Unchanged)).await,
+            Finding::NotThis | Finding::Failed => return self.looked(looked(LookAnswer::Denied)).await,
+        };
+        let is_same = |known: &KindState| known.digest == digest && known.tls == tls;
+        if self.snapshot().by_id(&upstream).and_then(|entry| entry.upstream.kinds.get(&kind)).is_some_and(is_same) {
+            return self.looked(looked(LookAnswer::Unchanged)).await;
+        }
+        let content = Arc::new(Content::new(*description));
+        loop {
+            let snapshot = self.snapshot();
+            let base = snapshot.by_id(&upstream).ok_or_else(|| CatalogError::Unknown(upstream.to_string()))?.clone();
+            let pasts = pasts(&*self.store, &base, &kind, &content).await?;
+            let found = Found { content: content.clone(), digest, tls, hint: hint.clone(), base, pasts };
+            let request = looked(LookAnswer::Found(Box::new(found)));
+            if let Some(merged) = self.ask(|answer| Request::Looked(request, answer)).await? {
+                return Ok(merged);
+            }
+        }
+    }
+
+    async fn looked(&self, looked: Box<Looked>) -> Result<Merged, CatalogError> {
+        let merged = self.ask(|answer| Request::Looked(looked, answer)).await?;
+        // Only a description is compared with something that may have changed.
+        Ok(merged.unwrap_or_default())
     }
 
     /// Takes the full list of `source` that is held back, as if it had been answered for long enough.
@@ -125,6 +208,11 @@ impl Catalog {
     /// Says which sources are configured: entries of others stay, marked stale.
     pub async fn configured(&self, sources: Vec<SourceId>) -> Result<(), CatalogError> {
         self.ask(|answer| Request::Configured(sources, answer)).await
+    }
+
+    /// Ends the registrar. Returns when all that was taken is written, endpoints too.
+    pub async fn close(&self) -> Result<(), CatalogError> {
+        self.ask(Request::Close).await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, CatalogError> {

@@ -3,12 +3,23 @@
 //! Sources and probes *report*; the registrar, the only writer, compares each report with what is known, commits the
 //! difference to the [`store`] and then publishes one immutable [`Snapshot`]. Everything durable that a reader
 //! sees was on disk first. This crate knows no source, no function kind and no network.
+//!
+//! [`open`] loads a store and returns the door ([`Catalog`]) and the writer ([`Registrar`]), which its parent runs.
 
+pub mod events;
 mod handle;
+pub mod history;
 pub mod model;
+mod records;
+mod registrar;
 pub mod report;
+mod request;
+mod schema;
+mod settings;
 pub mod snapshot;
 pub mod store;
 
-pub use handle::{Catalog, CatalogError};
+pub use handle::{Catalog, CatalogError, StoreTrouble};
+pub use registrar::{Registrar, open};
+pub use settings::{AddressPolicy, Clock, Settings};
 pub use snapshot::Snapshot;

@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 16]);
 
 impl Digest {
+    /// The digest that in practice no content has.
+    pub(crate) const ZERO: Self = Self([0; 16]);
+
     /// The digest of the parts, each preceded by its length so that parts cannot run together.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = Sha256::new();
@@ -44,7 +47,9 @@ impl From<[u8; 16]> for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = self.0.map(|byte| [byte >> 4, byte & 15].map(|nibble| DIGITS[usize::from(nibble)]));
+        f.write_str(str::from_utf8(digits.as_flattened()).unwrap_or_default())
     }
 }
 
@@ -54,23 +59,32 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is not 32 hexadecimal digits.
+/// A text that is not 32 lower-case hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
-#[error("a digest has 32 hexadecimal digits")]
+#[error("a digest has 32 lower-case hexadecimal digits")]
 pub struct NotADigest;
 
 impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        if text.len() != 32 || !text.is_ascii() {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let mut bytes = [0; 16];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
             return Err(NotADigest);
         }
-        let mut bytes = [0; 16];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| NotADigest)?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Ok(Self(bytes))
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, NotADigest> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotADigest),
     }
 }
 

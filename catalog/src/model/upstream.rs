@@ -17,7 +17,12 @@ pub struct UpstreamId(Arc<str>);
 impl UpstreamId {
     /// The id of `origin` whose first name was `name`.
     pub fn new(name: &str, origin: &Origin) -> Self {
-        let hash = Digest::of([origin.to_string().as_bytes()]).short(8);
+        Self::with_digits(name, origin, 8)
+    }
+
+    /// The same with more `digits` of the hash (at most 32), for where the shorter id is another's.
+    pub fn with_digits(name: &str, origin: &Origin, digits: usize) -> Self {
+        let hash = Digest::of([origin.to_string().as_bytes()]).short(digits);
         Self(format!("{name}-{hash}").into())
     }
 
@@ -128,7 +133,8 @@ pub struct UpstreamSpec {
     pub hints: Hints,
 }
 
-/// Since when and why nothing vouches for an entry any more. It is still served.
+/// Since when and why nothing vouches for an entry any more. It is still served. Known of whole sources, so that ten thousand
+/// entries become stale in one step: see [`Snapshot::stale`](crate::Snapshot::stale).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Stale {
     /// When it became stale.
@@ -148,9 +154,12 @@ pub struct KindState {
     /// The probe's own note for the next one: where the document was, its ETag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Which definition of the schemas has which content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub definitions: Option<Digest>,
+}
+
+impl KindState {
+    /// The digest that no description has. It stands in a state while the catalog keeps functions that the newest description lacks:
+    /// the next look must bring the whole description, so there is no hint either.
+    pub const UNSETTLED: Digest = Digest::ZERO;
 }
 
 /// An upstream in the catalog.
@@ -166,8 +175,6 @@ pub struct Upstream {
     pub origin: Origin,
     /// What its source says of it; the same pointer as long as that does not change.
     pub spec: Arc<UpstreamSpec>,
-    /// Set while nothing vouches for it.
-    pub stale: Option<Stale>,
     /// When it was first listed.
     pub first_seen: Timestamp,
     /// When its source last vouched for it, as of the last change of this record.

@@ -55,7 +55,7 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     }
 
     /// Entries in order, from the first that is not before `from`.
-    pub fn iter(&self, from: Option<&K>) -> impl Iterator<Item = &(K, V)> {
+    pub fn iter<'a>(&'a self, from: Option<&K>) -> impl Iterator<Item = &'a (K, V)> + use<'a, K, V> {
         let (chunk, at) = match from {
             Some(key) => self.place(|k| k.cmp(key)).unwrap_or_else(|place| place),
             None => (0, 0),

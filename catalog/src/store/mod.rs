@@ -7,6 +7,9 @@
 //! - [`Store::load`] sees whole change sets alone.
 //! - Blobs (functions, schemas) never change under their key: it holds the digest of their content.
 
+pub mod archive;
+mod embedded;
+pub mod faulty;
 mod key;
 pub mod memory;
 
@@ -17,10 +20,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-pub mod archive;
-mod embedded;
-
 pub use embedded::SledStore;
+pub use faulty::{Fault, Faulty};
 pub use memory::Memory;
 
 use crate::model::{Digest, UpstreamId};

@@ -1,0 +1,128 @@
+//! What a source's report changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::endpoints::{EndpointChange, record};
+use super::names;
+use super::sources::Sources;
+use super::stage::Stage;
+use crate::handle::CatalogError;
+use crate::model::{Origin, SourceId, Upstream, UpstreamId};
+use crate::report::{Listed, Receipt, Report};
+use crate::snapshot::UpstreamEntry;
+use crate::store::Key;
+
+impl Stage<'_> {
+    /// What `source` says; `order` is when it arrived.
+    pub(super) fn report(&mut self, source: &SourceId, report: Report, order: u64) -> Receipt {
+        let held_back = match report {
+            Report::Full(listed) => self.full(source, listed, order),
+            Report::Changed(listed) => {
+                self.list(source, *listed, order);
+                None
+            }
+            Report::Removed(key) => {
+                self.unlist(source, &key);
+                None
+            }
+            Report::Endpoints(key, endpoints) => {
+                let id = self.batch.snapshot.origins.get(&Origin { source: source.clone(), key }).cloned();
+                let set = |id| EndpointChange::Set { id, endpoints, order, written: false };
+                self.batch.endpoints.extend(id.map(set));
+                None
+            }
+        };
+        self.receipt(held_back)
+    }
+
+    fn receipt(&self, held_back: Option<String>) -> Receipt {
+        Receipt { revision: self.batch.snapshot.revision, held_back }
+    }
+
+    /// Adds and changes what is listed, and removes what is not, unless that is too much to be believed.
+    fn full(&mut self, source: &SourceId, mut listed: Vec<Listed>, order: u64) -> Option<String> {
+        // Newcomers that want one name get it in the same order at every start.
+        listed.sort_by(|a, b| a.key.cmp(&b.key));
+        listed.dedup_by(|a, b| a.key == b.key);
+        let keys: BTreeSet<Arc<str>> = listed.iter().map(|listed| listed.key.clone()).collect();
+        let known: Vec<_> = self.batch.snapshot.upstreams_of(source).map(|(key, _)| key.clone()).collect();
+        let missing: BTreeSet<_> = known.iter().filter(|key| !keys.contains(*key)).cloned().collect();
+        for listed in listed {
+            self.list(source, listed, order);
+        }
+        if Sources::is_doubtful(missing.len(), known.len()) {
+            return Some(self.sources.hold(source, missing, known.len(), (self.now, self.batch.now)));
+        }
+        self.sources.release(source);
+        missing.iter().for_each(|key| self.unlist(source, key));
+        None
+    }
+
+    /// Adds an upstream, or changes it to what is listed. Its namespace and name stay what they were at first.
+    fn list(&mut self, source: &SourceId, listed: Listed, order: u64) {
+        self.sources.settle(source, &listed.key);
+        let origin = Origin { source: source.clone(), key: listed.key.clone() };
+        let Some(old) = self.batch.snapshot.by_origin(&origin).cloned() else { return self.add(origin, listed, order) };
+        let id = old.upstream.id.clone();
+        if *old.upstream.spec != listed.spec {
+            let mut entry = UpstreamEntry::clone(&old);
+            entry.upstream.spec = Arc::new(listed.spec);
+            self.batch.put(Some(&old), entry, Vec::new());
+        }
+        self.batch.endpoints.push(EndpointChange::Set { id, endpoints: listed.endpoints, order, written: false });
+    }
+
+    fn add(&mut self, origin: Origin, listed: Listed, order: u64) {
+        let namespace = listed.namespace.map_or_else(|| self.settings.namespace.clone(), Arc::from);
+        let (id, name) = names::upstream(&self.batch.snapshot, &namespace, &listed.name, &origin);
+        let upstream = Upstream {
+            id: id.clone(),
+            namespace,
+            name: name.into(),
+            origin,
+            spec: Arc::new(listed.spec),
+            first_seen: self.batch.now,
+            last_seen: self.batch.now,
+            revision: 0,
+            kinds: Default::default(),
+        };
+        let entry = UpstreamEntry { upstream, functions: [].into(), unconfirmed: false, tables: [].into() };
+        let records = vec![(Key::Endpoints(id.clone()), record(&listed.endpoints))];
+        self.batch.put(None, entry, records);
+        self.batch.endpoints.push(EndpointChange::Set { id, endpoints: listed.endpoints, order, written: true });
+    }
+
+    fn unlist(&mut self, source: &SourceId, key: &Arc<str>) {
+        self.sources.settle(source, key);
+        let origin = Origin { source: source.clone(), key: key.clone() };
+        if let Some(id) = self.batch.snapshot.origins.get(&origin).cloned() {
+            self.remove(&id);
+        }
+    }
+
+    fn remove(&mut self, id: &UpstreamId) {
+        self.batch.remove(id);
+        self.agreements.remove(id);
+    }
+
+    /// Takes the list that is held back.
+    pub(super) fn accept(&mut self, source: &SourceId) -> Result<Receipt, CatalogError> {
+        let held = self.sources.release(source);
+        let held = held.ok_or_else(|| CatalogError::Unknown(format!("held-back list of {source}")))?;
+        held.missing().iter().for_each(|key| self.unlist(source, key));
+        self.batch.released.push((source.clone(), held));
+        Ok(self.receipt(None))
+    }
+
+    /// Drops an upstream that no source lists.
+    pub(super) fn forget(&mut self, id: &UpstreamId) -> Result<u64, CatalogError> {
+        let entry = self.batch.snapshot.by_id(id).ok_or_else(|| CatalogError::Unknown(id.to_string()))?;
+        let Origin { source, key } = entry.upstream.origin.clone();
+        if self.sources.lists(&source, &key) {
+            return Err(CatalogError::StillListed(id.to_string()));
+        }
+        self.unlist(&source, &key);
+        Ok(self.batch.snapshot.revision)
+    }
+}
