@@ -1,5 +1,9 @@
 //! grpc
 
+mod json;
+#[cfg(test)]
+mod testing;
+
 use std::sync::Arc;
 
 use catalog::model::{Function, Kind, Materials, UpstreamSpec};

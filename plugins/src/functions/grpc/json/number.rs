@@ -1,0 +1,78 @@
+//! Numbers and binary values as JSON has them: as numbers or in strings.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value as Json;
+
+/// A whole number of `min..=max`, as a number (`1.0` and `1e3` are whole) or as decimal digits in a string.
+pub(super) fn integer(json: &Json, min: i128, max: i128) -> Result<i128, String> {
+    let number = match json {
+        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(n), ..) => i128::from(n),
+            (_, Some(n), _) => i128::from(n),
+            // Beyond 2^64 the cast saturates or is exact; both are out of every range here.
+            (.., Some(n)) if n.fract() == 0.0 => n as i128,
+            _ => return Err(format!("{number} is not a whole number")),
+        },
+        Json::String(text) => digits(text).ok_or_else(|| format!("{text:?} is not a whole number"))?,
+        _ => return Err("a whole number is expected".into()),
+    };
+    match (min..=max).contains(&number) {
+        true => Ok(number),
+        false => Err(format!("{number} is not between {min} and {max}")),
+    }
+}
+
+/// `-?[0-9]+`, at most as long as a 64-bit number may be with some leading zeros.
+pub(super) fn digits(text: &str) -> Option<i128> {
+    let bare = text.strip_prefix('-').unwrap_or(text);
+    let plain = !bare.is_empty() && bare.len() <= 38 && bare.bytes().all(|b| b.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+/// A number, as one or in a string; `NaN`, `Infinity` and `-Infinity` are strings.
+pub(super) fn float(json: &Json) -> Result<f64, String> {
+    match json {
+        Json::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is not a number")),
+        Json::String(text) => match text.as_str() {
+            "NaN" => Ok(f64::NAN),
+            "Infinity" => Ok(f64::INFINITY),
+            "-Infinity" => Ok(f64::NEG_INFINITY),
+            // JSON's own grammar for numbers, which is narrower than Rust's ("inf", "1.", "+1").
+            _ => match serde_json::from_str::<serde_json::Number>(text) {
+                Ok(number) if !text.starts_with(char::is_whitespace) && !text.ends_with(char::is_whitespace) => {
+                    number.as_f64().ok_or_else(|| format!("{text:?} is not a number"))
+                }
+                _ => Err(format!("{text:?} is not a number")),
+            },
+        },
+        _ => Err("a number is expected".into()),
+    }
+}
+
+/// The same in single precision.
+pub(super) fn single(json: &Json) -> Result<f32, String> {
+    let wide = float(json)?;
+    let narrow = wide as f32;
+    match wide.is_finite() && !narrow.is_finite() {
+        true => Err(format!("{wide} is too large for a float")),
+        false => Ok(narrow),
+    }
+}
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Base64 in either alphabet, with or without padding.
+pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
+}
+
+/// Base64 as answers have it: the standard alphabet, padded.
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
