@@ -1,12 +1,20 @@
-//! grpc
+//! gRPC methods: found by server reflection, called with JSON.
 
+mod binding;
+mod describe;
+mod editions;
 mod json;
+mod pools;
+mod probe;
+mod reflection;
 #[cfg(test)]
 mod testing;
 
 use std::sync::Arc;
 
 use catalog::model::{Function, Kind, Materials, UpstreamSpec};
+
+pub use binding::{HttpRule, Method};
 
 use crate::call::BoundCall;
 use crate::kind::{BindError, FunctionKind};
@@ -21,7 +29,7 @@ impl FunctionKind for Grpc {
     }
 
     fn probe(&self) -> Option<&dyn Probe> {
-        None
+        Some(&probe::Reflection)
     }
 
     fn bind(&self, _: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {

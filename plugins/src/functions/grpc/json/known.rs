@@ -5,6 +5,7 @@ use prost::Message as _;
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use serde_json::Value as Json;
 
+use super::super::pools::BUILT_IN;
 use super::number;
 use super::read::Reader;
 
@@ -118,7 +119,8 @@ fn any<'a>(reader: &mut Reader<'a>, of: &MessageDescriptor, json: &'a Json) -> O
         return reader.fault("@type is missing");
     };
     let name = url.rsplit('/').next().unwrap_or(url);
-    let content = match of.parent_pool().get_message_by_name(name) {
+    let inner = of.parent_pool().get_message_by_name(name).or_else(|| BUILT_IN.get_message_by_name(name));
+    let content = match inner {
         Some(inner) if Known::of(&inner).is_some() => {
             let Some(json) = members.get("value") else { return reader.fault("value is missing") };
             if let Some(other) = members.keys().find(|key| !["@type", "value"].contains(&key.as_str())) {
