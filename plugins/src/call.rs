@@ -142,6 +142,8 @@ pub enum Answer {
     Stream,
     /// The body is mapped piece by piece.
     Map(Box<dyn BodyMap>),
+    /// The same, but the head waits for the map's first output: what ends before it can still be answered with its own status.
+    Held(Box<dyn HeldMap>),
     /// The body is collected, at most `limit` bytes, and decides the whole answer.
     Whole {
         /// In bytes; more is a [`crate::Reason::BadAnswer`].
@@ -164,9 +166,18 @@ pub struct Whole {
 
 /// Maps a streamed body piece by piece.
 pub trait BodyMap {
-    /// One piece of input; what is ready goes to `out`. An error resets the stream.
+    /// One piece of input; what is ready goes to `out`. An error is the answer while no head was sent, and resets the stream after it.
     fn piece(&mut self, data: Bytes, out: &mut BytesMut) -> Result<(), Problem>;
 
     /// The input is over; `trailers` are the upstream's. Returns our own trailers.
     fn end(&mut self, trailers: Option<&HeaderMap>, out: &mut BytesMut) -> Result<Option<HeaderMap>, Problem>;
+}
+
+/// A map that has the last word on the head of its answer.
+///
+/// The caller feeds it like any [`BodyMap`] while nothing was put out. Once there is output, or after [`BodyMap::end`] where there
+/// was none, it calls [`HeldMap::open`], sends what that leaves, and goes on as with [`Answer::Map`]. A problem before that is the answer.
+pub trait HeldMap: BodyMap {
+    /// Called once. Changes the head, or gives a whole answer to send instead; then the rest of the input is dropped.
+    fn open(&mut self, head: &mut response::Parts) -> Option<Response<Bytes>>;
 }

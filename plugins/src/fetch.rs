@@ -13,7 +13,8 @@ pub trait Fetch: Send + Sync {
     /// One document. Redirects are followed on the same host only; the answer is decoded (gzip, deflate) and bounded after decoding.
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>>;
 
-    /// One HTTP/2 exchange with streamed bodies, for gRPC. The request's URI is a path.
+    /// One HTTP/2 exchange with streamed bodies, for gRPC. The request's URI is a path, sent as it is. Whatever answers and does not
+    /// speak HTTP/2 is [`FetchError::Protocol`], also where it closes the connection at the preface.
     fn exchange(
         &self,
         request: http::Request<tonic::body::Body>,
