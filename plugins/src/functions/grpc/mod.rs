@@ -1,6 +1,7 @@
 //! gRPC methods: found by server reflection, called with JSON.
 
 mod binding;
+mod call;
 mod describe;
 mod editions;
 mod json;
@@ -20,7 +21,8 @@ use crate::call::BoundCall;
 use crate::kind::{BindError, FunctionKind};
 use crate::probe::Probe;
 
-/// The kind.
+/// The kind `grpc`.
+#[derive(Debug)]
 pub struct Grpc;
 
 impl FunctionKind for Grpc {
@@ -32,7 +34,12 @@ impl FunctionKind for Grpc {
         Some(&probe::Reflection)
     }
 
-    fn bind(&self, _: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {
-        Err(BindError("not yet".into()))
+    fn bind(
+        &self,
+        function: &Function,
+        materials: &Materials,
+        spec: &UpstreamSpec,
+    ) -> Result<Arc<dyn BoundCall>, BindError> {
+        Ok(Arc::new(call::Call::bind(function, materials, spec)?))
     }
 }

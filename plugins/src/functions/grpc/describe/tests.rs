@@ -141,7 +141,7 @@ fn editions_are_read() {
     assert!(request.get_field_by_name("inner").unwrap().is_group());
     let all = request.get_field_by_name("all").unwrap();
     assert!(all.is_map() && all.kind().as_message().unwrap().map_entry_value_field().kind().as_message().is_some());
-    assert_eq!(read(&request, &json!({})).unwrap_err()[0].detail, "id is required");
+    assert_eq!(read(&request, &json!({})).unwrap_err()[0].detail, "id is missing");
 }
 
 #[test]

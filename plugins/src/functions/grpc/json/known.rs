@@ -52,24 +52,24 @@ impl Known {
             Self::Any => any(reader, of, json),
             Self::Timestamp => {
                 let parsed = json.as_str().and_then(timestamp);
-                transcoded(reader, of, parsed, "a time like 2024-02-29T12:00:00Z (RFC 3339) is expected")
+                transcoded(reader, of, parsed, "is not a time like 2024-02-29T12:00:00Z (RFC 3339)")
             }
             Self::Duration => {
                 let parsed = json.as_str().and_then(duration);
-                transcoded(reader, of, parsed, "a duration in seconds like 1.5s is expected")
+                transcoded(reader, of, parsed, "is not a duration in seconds, like 1.5s")
             }
             Self::FieldMask => {
                 let parsed = json.as_str().and_then(field_mask);
-                transcoded(reader, of, parsed, "field paths in lowerCamelCase, separated by commas, are expected")
+                transcoded(reader, of, parsed, "is not a list of lowerCamelCase field paths, separated by commas")
             }
-            Self::Value => transcoded(reader, of, value(json), "nested too deep"),
+            Self::Value => transcoded(reader, of, value(json), "is nested too deep"),
             Self::Struct => {
                 let fields = json.as_object().and_then(object);
-                transcoded(reader, of, fields, "an object is expected")
+                transcoded(reader, of, fields, "is not an object")
             }
             Self::ListValue => {
                 let values = json.as_array().and_then(|elements| array(elements));
-                transcoded(reader, of, values, "an array is expected")
+                transcoded(reader, of, values, "is not an array")
             }
             Self::Empty => match json {
                 Json::Object(members) => {
@@ -77,15 +77,15 @@ impl Known {
                     reader.members(&mut message, members, &[]);
                     Some(message)
                 }
-                _ => reader.fault("an empty object is expected"),
+                _ => reader.fault("is not an object"),
             },
             Self::Wrapper => {
-                let Some(field) = of.get_field(1) else { return reader.fault("the descriptor has no value") };
+                let Some(field) = of.get_field(1) else { return reader.fault("is not what the descriptor allows") };
                 let value = reader.value(&field.kind(), json)?;
                 let mut message = DynamicMessage::new(of.clone());
                 match message.try_set_field(&field, value) {
                     Ok(()) => Some(message),
-                    Err(_) => reader.fault("the descriptor does not allow this"),
+                    Err(_) => reader.fault("is not what the descriptor allows"),
                 }
             }
         }
@@ -104,14 +104,14 @@ fn transcoded<T: prost::Message>(
     match message.transcode_from(&typed) {
         Ok(()) => Some(message),
         // More than protobuf's own limit of 100 messages in each other.
-        Err(_) => reader.fault("nested too deep"),
+        Err(_) => reader.fault("is nested too deep"),
     }
 }
 
 /// `{"@type": …}` with the fields of that type, or with its JSON as `value` where it is itself a well-known type. A type that
 /// the pool does not know is taken as answers show it: with its serialized `value` in base64.
 fn any<'a>(reader: &mut Reader<'a>, of: &MessageDescriptor, json: &'a Json) -> Option<DynamicMessage> {
-    let Json::Object(members) = json else { return reader.fault("an object with @type is expected") };
+    let Json::Object(members) = json else { return reader.fault("is not an object") };
     if members.is_empty() {
         return Some(DynamicMessage::new(of.clone()));
     }
@@ -124,7 +124,9 @@ fn any<'a>(reader: &mut Reader<'a>, of: &MessageDescriptor, json: &'a Json) -> O
         Some(inner) if Known::of(&inner).is_some() => {
             let Some(json) = members.get("value") else { return reader.fault("value is missing") };
             if let Some(other) = members.keys().find(|key| !["@type", "value"].contains(&key.as_str())) {
-                return reader.at(other, |reader| reader.fault(format!("{name} is given by value alone")));
+                return reader.at(other, |reader| {
+                    reader.fault(format!("is not a field of {name}, which is given by value alone"))
+                });
             }
             reader.at("value", |reader| reader.message(&inner, json))?.encode_to_vec()
         }
@@ -135,13 +137,13 @@ fn any<'a>(reader: &mut Reader<'a>, of: &MessageDescriptor, json: &'a Json) -> O
         }
         None => match members.get("value").and_then(Json::as_str).and_then(|text| number::base64(text.as_bytes())) {
             Some(bytes) if members.len() == 2 => bytes,
-            _ => return reader.at("@type", |reader| reader.fault(format!("{name} is not a known type"))),
+            _ => return reader.at("@type", |reader| reader.fault("is not a known type")),
         },
     };
     let mut message = DynamicMessage::new(of.clone());
     let put = message.try_set_field_by_number(1, Value::String(url.into())).is_ok()
         && message.try_set_field_by_number(2, Value::Bytes(Bytes::from(content))).is_ok();
-    if put { Some(message) } else { reader.fault("the descriptor does not allow this") }
+    if put { Some(message) } else { reader.fault("is not what the descriptor allows") }
 }
 
 /// The range of `google.protobuf.Timestamp`: the years 1 to 9999.

@@ -15,6 +15,7 @@ mod write;
 mod tests;
 
 pub(super) use known::Known;
+pub(super) use number::base64;
 pub(super) use read::{pointer, read};
 pub(super) use slot::Slot;
 pub(super) use write::{Types, Unwritable, Writer};

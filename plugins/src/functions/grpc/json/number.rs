@@ -1,4 +1,5 @@
-//! Numbers and binary values as JSON has them: as numbers or in strings.
+//! Numbers and binary values as JSON has them: as numbers or in strings. What is said of a bad one does not repeat it: it may be a
+//! secret, or huge.
 
 use base64::Engine;
 use base64::alphabet;
@@ -13,14 +14,14 @@ pub(super) fn integer(json: &Json, min: i128, max: i128) -> Result<i128, String>
             (_, Some(n), _) => i128::from(n),
             // Beyond 2^64 the cast saturates or is exact; both are out of every range here.
             (.., Some(n)) if n.fract() == 0.0 => n as i128,
-            _ => return Err(format!("{number} is not a whole number")),
+            _ => return Err("is not a whole number".into()),
         },
-        Json::String(text) => digits(text).ok_or_else(|| format!("{text:?} is not a whole number"))?,
-        _ => return Err("a whole number is expected".into()),
+        Json::String(text) => digits(text).ok_or("is not a whole number")?,
+        _ => return Err("is not a whole number".into()),
     };
     match (min..=max).contains(&number) {
         true => Ok(number),
-        false => Err(format!("{number} is not between {min} and {max}")),
+        false => Err(format!("is not between {min} and {max}")),
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) fn digits(text: &str) -> Option<i128> {
 /// A number, as one or in a string; `NaN`, `Infinity` and `-Infinity` are strings.
 pub(super) fn float(json: &Json) -> Result<f64, String> {
     match json {
-        Json::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is not a number")),
+        Json::Number(number) => number.as_f64().ok_or_else(not_a_number),
         Json::String(text) => match text.as_str() {
             "NaN" => Ok(f64::NAN),
             "Infinity" => Ok(f64::INFINITY),
@@ -42,13 +43,17 @@ pub(super) fn float(json: &Json) -> Result<f64, String> {
             // JSON's own grammar for numbers, which is narrower than Rust's ("inf", "1.", "+1").
             _ => match serde_json::from_str::<serde_json::Number>(text) {
                 Ok(number) if !text.starts_with(char::is_whitespace) && !text.ends_with(char::is_whitespace) => {
-                    number.as_f64().ok_or_else(|| format!("{text:?} is not a number"))
+                    number.as_f64().ok_or_else(not_a_number)
                 }
-                _ => Err(format!("{text:?} is not a number")),
+                _ => Err(not_a_number()),
             },
         },
-        _ => Err("a number is expected".into()),
+        _ => Err(not_a_number()),
     }
+}
+
+fn not_a_number() -> String {
+    "is not a number".into()
 }
 
 /// The same in single precision.
@@ -56,7 +61,7 @@ pub(super) fn single(json: &Json) -> Result<f32, String> {
     let wide = float(json)?;
     let narrow = wide as f32;
     match wide.is_finite() && !narrow.is_finite() {
-        true => Err(format!("{wide} is too large for a float")),
+        true => Err("is too large for a float".into()),
         false => Ok(narrow),
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         if let Some(known) = Known::of(of) {
             return known.read(self, of, json);
         }
-        let Json::Object(members) = json else { return self.fault("an object is expected") };
+        let Json::Object(members) = json else { return self.fault("is not an object") };
         let mut message = DynamicMessage::new(of.clone());
         self.members(&mut message, members, &[]);
         Some(message)
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         for (name, json) in members.iter().filter(|(name, _)| !except.contains(&name.as_str())) {
             self.at(name, |reader| {
                 let Some(slot) = Slot::find(&of, name) else {
-                    return reader.fault::<()>(format!("{} has no such field", of.full_name()));
+                    return reader.fault::<()>(format!("is not a field of {}", of.full_name()));
                 };
                 if let Some(first) = seen.insert(slot.number(), name) {
                     return reader.fault(format!("is the same field as {first}, which is given too"));
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
             let given = seen.get(&slot.number()).is_some_and(|name| !members[*name].is_null());
             if !given {
                 let name = slot.json_name();
-                self.fault::<()>(format!("{name} is required"));
+                self.fault::<()>(format!("{name} is missing"));
             }
         }
     }
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         if let Some(oneof) = slot.oneof()
             && oneof.fields().any(|other| message.has_field(&other))
         {
-            return self.fault(format!("another member of {} is given; at most one may be", oneof.name()));
+            return self.fault(format!("is given beside another member of {}; at most one may be", oneof.name()));
         }
         let value = if slot.is_list() {
             self.list(&slot.kind(), json)?
@@ -108,11 +108,11 @@ impl<'a> Reader<'a> {
         } else {
             self.value(&slot.kind(), json)?
         };
-        if slot.put(message, value) { Some(()) } else { self.fault("the descriptor does not allow this") }
+        if slot.put(message, value) { Some(()) } else { self.fault("is not what the descriptor allows") }
     }
 
     fn list(&mut self, kind: &Kind, json: &'a Json) -> Option<Value> {
-        let Json::Array(elements) = json else { return self.fault("an array is expected") };
+        let Json::Array(elements) = json else { return self.fault("is not an array") };
         let mut values = Vec::with_capacity(elements.len());
         for (at, element) in elements.iter().enumerate() {
             self.path.push(Step::Index(at));
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, kind: &Kind, json: &'a Json) -> Option<Value> {
-        let Json::Object(members) = json else { return self.fault("an object is expected") };
+        let Json::Object(members) = json else { return self.fault("is not an object") };
         let entry = kind.as_message()?;
         let (keys, kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
         let mut values = HashMap::with_capacity(members.len());
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
                         values.insert(key, value);
                     }
                 }
-                None => drop(reader.fault::<()>(format!("the name is not of type {keys:?}"))),
+                None => drop(reader.fault::<()>(format!("has a name that is not of type {keys:?}"))),
             });
         }
         Some(Value::Map(values))
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     /// One value: a field's, an element's, an entry's.
     pub(super) fn value(&mut self, kind: &Kind, json: &'a Json) -> Option<Value> {
         if json.is_null() && !takes_null(kind) {
-            return self.fault("null is not a value here");
+            return self.fault("is null, which is no value here");
         }
         let read = match kind {
             Kind::Message(of) => return self.message(of, json).map(Value::Message),
@@ -153,8 +153,8 @@ impl<'a> Reader<'a> {
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => whole(json).map(Value::I64),
             Kind::Uint32 | Kind::Fixed32 => whole(json).map(Value::U32),
             Kind::Uint64 | Kind::Fixed64 => whole(json).map(Value::U64),
-            Kind::Bool => json.as_bool().map(Value::Bool).ok_or_else(|| "true or false is expected".into()),
-            Kind::String => json.as_str().map(|s| Value::String(s.into())).ok_or_else(|| "a string is expected".into()),
+            Kind::Bool => json.as_bool().map(Value::Bool).ok_or_else(|| "is not true or false".into()),
+            Kind::String => json.as_str().map(|s| Value::String(s.into())).ok_or_else(|| "is not a string".into()),
             Kind::Bytes => bytes(json),
             Kind::Enum(of) => enum_number(of, json).map(Value::EnumNumber),
         };
@@ -182,19 +182,19 @@ macro_rules! bounded {
 bounded!(i32 i64 u32 u64);
 
 fn bytes(json: &Json) -> Result<Value, String> {
-    let text = json.as_str().ok_or("a base64 string is expected")?;
-    number::base64(text.as_bytes()).map(|b| Value::Bytes(b.into())).ok_or_else(|| "this is not base64".into())
+    let text = json.as_str().ok_or("is not base64")?;
+    number::base64(text.as_bytes()).map(|b| Value::Bytes(b.into())).ok_or_else(|| "is not base64".into())
 }
 
 fn enum_number(of: &EnumDescriptor, json: &Json) -> Result<i32, String> {
     match json {
         Json::String(name) => match of.get_value_by_name(name) {
             Some(value) => Ok(value.number()),
-            None => Err(format!("{} has no value {name:?}", of.full_name())),
+            None => Err(format!("is not a value of {}", of.full_name())),
         },
         Json::Number(_) => whole(json),
         Json::Null => Ok(0),
-        _ => Err(format!("a name of {} is expected", of.full_name())),
+        _ => Err(format!("is not a value of {}", of.full_name())),
     }
 }
 

@@ -96,44 +96,38 @@ fn other_spellings_of_the_same() {
 
 #[test]
 fn faults_have_their_place() {
-    refused(json!(1), "# an object is expected");
-    refused(json!(null), "# an object is expected");
-    refused(json!({"none": 1}), "#/none test.All has no such field");
+    refused(json!(1), "# is not an object");
+    refused(json!(null), "# is not an object");
+    refused(json!({"none": 1}), "#/none is not a field of test.All");
     refused(
         json!({"child": {"children": [{}, {"a/~ü": 1}]}}),
-        "#/child/children/1/a~1~0%C3%BC test.All has no such field",
+        "#/child/children/1/a~1~0%C3%BC is not a field of test.All",
     );
     refused(json!({"anInt64": "1", "an_int64": "1"}), "#/an_int64 is the same field as anInt64, which is given too");
-    refused(json!({"number": 1, "text": "a"}), "#/text another member of choice is given; at most one may be");
-    refused(json!({"anInt32": 2147483648u32}), "#/anInt32 2147483648 is not between -2147483648 and 2147483647");
-    refused(json!({"anInt32": 0.5}), "#/anInt32 0.5 is not a whole number");
-    refused(json!({"anInt32": true}), "#/anInt32 a whole number is expected");
-    refused(json!({"anInt32": " 1"}), "#/anInt32 \" 1\" is not a whole number");
-    refused(
-        json!({"aUint64": "18446744073709551616"}),
-        "#/aUint64 18446744073709551616 is not between 0 and 18446744073709551615",
-    );
-    refused(json!({"aFloat": 1e39}), &format!("#/aFloat {} is too large for a float", 1e39));
-    refused(json!({"aDouble": "inf"}), "#/aDouble \"inf\" is not a number");
-    refused(json!({"aDouble": "1 "}), "#/aDouble \"1 \" is not a number");
-    refused(
-        json!({"aBool": "true", "aString": 1}),
-        "#/aBool true or false is expected; #/aString a string is expected",
-    );
-    refused(json!({"someBytes": "*"}), "#/someBytes this is not base64");
-    refused(json!({"color": "GREEN"}), "#/color test.Color has no value \"GREEN\"");
+    refused(json!({"number": 1, "text": "a"}), "#/text is given beside another member of choice; at most one may be");
+    refused(json!({"anInt32": 2147483648u32}), "#/anInt32 is not between -2147483648 and 2147483647");
+    refused(json!({"anInt32": 0.5}), "#/anInt32 is not a whole number");
+    refused(json!({"anInt32": true}), "#/anInt32 is not a whole number");
+    refused(json!({"anInt32": " 1"}), "#/anInt32 is not a whole number");
+    refused(json!({"aUint64": "18446744073709551616"}), "#/aUint64 is not between 0 and 18446744073709551615");
+    refused(json!({"aFloat": 1e39}), "#/aFloat is too large for a float");
+    refused(json!({"aDouble": "inf"}), "#/aDouble is not a number");
+    refused(json!({"aDouble": "1 "}), "#/aDouble is not a number");
+    refused(json!({"aBool": "true", "aString": 1}), "#/aBool is not true or false; #/aString is not a string");
+    refused(json!({"someBytes": "*"}), "#/someBytes is not base64");
+    refused(json!({"color": "GREEN"}), "#/color is not a value of test.Color");
     refused(
         json!({"numbers": [1, null, "x"]}),
-        "#/numbers/1 null is not a value here; #/numbers/2 \"x\" is not a whole number",
+        "#/numbers/1 is null, which is no value here; #/numbers/2 is not a whole number",
     );
-    refused(json!({"numbers": 1, "counts": []}), "#/counts an object is expected; #/numbers an array is expected");
-    refused(json!({"byNumber": {"x": {}}}), "#/byNumber/x the name is not of type int32");
-    refused(json!({"counts": {"a": null}}), "#/counts/a null is not a value here");
-    refused(json!({"old": {}}), "#/old id is required");
-    refused(json!({"old": {"id": null}}), "#/old id is required");
-    refused(json!({"empty": {"a": 1}}), "#/empty/a google.protobuf.Empty has no such field");
-    refused(json!({"any": {"@type": "x/un.Known"}}), "#/any/@type un.Known is not a known type");
-    refused(json!({"any": {"@type": "x/test.All", "anInt32": "x"}}), "#/any/anInt32 \"x\" is not a whole number");
+    refused(json!({"numbers": 1, "counts": []}), "#/counts is not an object; #/numbers is not an array");
+    refused(json!({"byNumber": {"x": {}}}), "#/byNumber/x has a name that is not of type int32");
+    refused(json!({"counts": {"a": null}}), "#/counts/a is null, which is no value here");
+    refused(json!({"old": {}}), "#/old id is missing");
+    refused(json!({"old": {"id": null}}), "#/old id is missing");
+    refused(json!({"empty": {"a": 1}}), "#/empty/a is not a field of google.protobuf.Empty");
+    refused(json!({"any": {"@type": "x/un.Known"}}), "#/any/@type is not a known type");
+    refused(json!({"any": {"@type": "x/test.All", "anInt32": "x"}}), "#/any/anInt32 is not a whole number");
     refused(json!({"any": {"a": 1}}), "#/any @type is missing");
     for bad in [
         "2024-02-30T00:00:00Z",
@@ -143,12 +137,12 @@ fn faults_have_their_place() {
         "0000-01-01T00:00:00Z",
         "",
     ] {
-        refused(json!({"timestamp": bad}), "#/timestamp a time like 2024-02-29T12:00:00Z (RFC 3339) is expected");
+        refused(json!({"timestamp": bad}), "#/timestamp is not a time like 2024-02-29T12:00:00Z (RFC 3339)");
     }
     for bad in ["1", "1.s", ".5s", "315576000001s", "--1s", "1.0000000001s", "s", "+1s"] {
-        refused(json!({"duration": bad}), "#/duration a duration in seconds like 1.5s is expected");
+        refused(json!({"duration": bad}), "#/duration is not a duration in seconds, like 1.5s");
     }
-    refused(json!({"mask": "a_b"}), "#/mask field paths in lowerCamelCase, separated by commas, are expected");
+    refused(json!({"mask": "a_b"}), "#/mask is not a list of lowerCamelCase field paths, separated by commas");
 }
 
 #[test]
