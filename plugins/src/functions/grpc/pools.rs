@@ -11,7 +11,7 @@ pub(super) static BUILT_IN: LazyLock<DescriptorPool> = LazyLock::new(DescriptorP
 
 /// How many pools are kept for the next binding. Bound calls hold their own, so that this is about building alone: the
 /// methods of one server are usually bound one after another.
-const KEPT: usize = 64;
+const KEPT: usize = 16;
 
 /// The pools of the newest bindings, by the content that they are made of; the newest last.
 static SHARED: Mutex<Vec<(Digest, DescriptorPool)>> = Mutex::new(Vec::new());

@@ -85,11 +85,6 @@ impl Proto {
         self.0.encode_to_vec()
     }
 
-    /// A pool of the well-known types and this.
-    pub(super) fn pool(self) -> DescriptorPool {
-        pool([self])
-    }
-
     fn full(&self, name: &str) -> String {
         if name.starts_with('.') { name.into() } else { format!(".{}.{name}", self.0.package()) }
     }
@@ -182,6 +177,11 @@ pub(super) fn pool(files: impl IntoIterator<Item = Proto>) -> DescriptorPool {
 
 /// One message of every kind of field, `test.All`, with a proto2 neighbour `old.Old`.
 pub(super) fn everything() -> DescriptorPool {
+    pool(files())
+}
+
+/// The files of [`everything`], with a service `test.Echo`.
+pub(super) fn files() -> [Proto; 2] {
     let mut old = Proto::new("old.proto", "old").proto2().message(
         "Old",
         &[
@@ -255,7 +255,7 @@ pub(super) fn everything() -> DescriptorPool {
                 "enum .google.protobuf.NullValue null = 45",
             ],
         );
-    pool([old, all])
+    [old, all.service("Echo", &["Echo(All) All", "Many(stream All) stream All"])]
 }
 
 /// `test.All` of [`everything`].

@@ -89,7 +89,7 @@ impl Schemas {
             schema.insert("patternProperties".into(), aliases.into());
             schema.insert("dependentSchemas".into(), twice.into());
         }
-        let mut rules: Vec<_> = required.iter().map(|slot| any_name(slot)).collect();
+        let mut rules: Vec<_> = required.iter().map(any_name).collect();
         rules.extend(
             of.oneofs().filter(|oneof| !oneof.is_synthetic() && oneof.fields().len() > 1).map(|o| at_most_one(&o)),
         );

@@ -18,4 +18,4 @@ pub(super) use known::Known;
 pub(super) use number::base64;
 pub(super) use read::{pointer, read};
 pub(super) use slot::Slot;
-pub(super) use write::{Types, Unwritable, Writer};
+pub(super) use write::{Types, Writer};

@@ -6,6 +6,7 @@ use prost_reflect::{DynamicMessage, Value};
 use serde_json::{Value as Json, json};
 
 use super::super::testing::{all, everything};
+use super::write::Unwritable;
 use super::*;
 
 fn write(message: &DynamicMessage) -> Result<Json, Unwritable> {

@@ -11,10 +11,11 @@ use bytes::{Bytes, BytesMut};
 use catalog::model::Digest;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
-use prost_types::FileDescriptorProto;
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 
 use super::super::editions;
 use super::super::pools::BUILT_IN;
+use super::sound;
 
 /// `google.protobuf.FileDescriptorProto` as a descriptor, to change files without losing what is unknown in them.
 static FILE: LazyLock<MessageDescriptor> = LazyLock::new(|| {
@@ -38,6 +39,7 @@ impl File {
         if proto.name().is_empty() {
             return Err("a descriptor without a name".into());
         }
+        sound::check(&proto)?;
         Ok(Self { raw, proto })
     }
 
@@ -79,6 +81,7 @@ fn drop_imports(file: &mut DynamicMessage, proto: &FileDescriptorProto, absent: 
 pub(crate) struct Files {
     files: BTreeMap<String, File>,
     bytes: usize,
+    declarations: usize,
 }
 
 /// What the files make together.
@@ -98,6 +101,7 @@ impl Files {
         let name = file.proto.name();
         if !built_in(name) && !self.files.contains_key(name) {
             self.bytes += file.raw.len();
+            self.declarations += declarations(&file.proto);
             self.files.insert(name.to_owned(), file);
         }
     }
@@ -114,6 +118,11 @@ impl Files {
     /// How much was sent.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many messages, fields, enum values and methods were sent.
+    pub(crate) fn declarations(&self) -> usize {
+        self.declarations
     }
 
     /// What is imported and not here.
@@ -196,6 +205,19 @@ impl Files {
                 .map_or_else(Vec::new, |file| file.dependency.iter().map(String::as_str).collect()),
         }
     }
+}
+
+fn declarations(file: &FileDescriptorProto) -> usize {
+    fn of_enum(of: &EnumDescriptorProto) -> usize {
+        1 + of.value.len()
+    }
+    // As deep as the wire format allows, which is a hundred.
+    fn of_message(of: &DescriptorProto) -> usize {
+        let nested = of.nested_type.iter().map(of_message).chain(of.enum_type.iter().map(of_enum)).sum::<usize>();
+        1 + of.field.len() + of.extension.len() + of.oneof_decl.len() + nested
+    }
+    let types = file.message_type.iter().map(of_message).chain(file.enum_type.iter().map(of_enum)).sum::<usize>();
+    types + file.extension.len() + file.service.iter().map(|service| 1 + service.method.len()).sum::<usize>()
 }
 
 fn built_in(name: &str) -> bool {

@@ -5,6 +5,7 @@
 
 mod client;
 mod files;
+mod sound;
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,11 @@ pub(super) use files::{Assembled, File, Files};
 const MAX_SERVICES: usize = 1024;
 /// The most files of one server, with all that they import.
 const MAX_FILES: usize = 4096;
-/// The most bytes of descriptors of one server. The public Google APIs together have about 20 MiB.
-pub(super) const MAX_BYTES: usize = 32 << 20;
+/// The most bytes of descriptors of one server. Temporal's and Envoy's, which are large, have 1 to 3 MiB.
+const MAX_BYTES: usize = 8 << 20;
+/// The most messages, fields, enum values and methods of one server: each takes about a kilobyte as a descriptor with its schema,
+/// and a few bytes are enough to declare one.
+const MAX_DECLARATIONS: usize = 100_000;
 
 /// What a server says of itself.
 #[derive(Debug)]
@@ -89,6 +93,9 @@ fn take(
         }
         if files.len() > MAX_FILES {
             return Err(ReflectionError::TooMuch(format!("more than {MAX_FILES} files")));
+        }
+        if files.declarations() > MAX_DECLARATIONS {
+            return Err(ReflectionError::TooMuch(format!("more than {MAX_DECLARATIONS} declarations")));
         }
         if files.bytes() > MAX_BYTES {
             return Err(ReflectionError::TooMuch(format!("more than {} MiB of descriptors", MAX_BYTES >> 20)));

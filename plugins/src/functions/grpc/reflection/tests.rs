@@ -10,8 +10,11 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http::{Request, Response};
+use proptest::prelude::*;
 use prost::Message as _;
+use prost_reflect::DynamicMessage;
 use prost_types::FileDescriptorSet;
+use serde_json::Value as Json;
 use tonic::body::Body;
 use tonic::{Status, Streaming};
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -23,9 +26,12 @@ use tonic_reflection::pb::v1::{
 use tonic_reflection::server::Builder;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
+use super::super::describe::describe;
+use super::super::json;
 use super::super::pools::BUILT_IN;
 use super::super::probe::Reflection;
 use super::super::testing::Proto;
+use super::{File, Files};
 use crate::fetch::{Fetch, FetchError, Fetched, Get};
 use crate::probe::{Probe, ProbeError, Target};
 
@@ -282,6 +288,32 @@ async fn descriptors_that_lie_cost_themselves() {
     assert_eq!(names, ["grpc.health.v1.Health/Check"], "{complaints:#?}");
 }
 
+/// A map's entry without a key, without a value, or with a key that is a message.
+#[tokio::test]
+async fn maps_that_lie_cost_themselves() {
+    for change in 0..4 {
+        let mut file = Proto::new("m.proto", "m").message("M", &["map<string, M> all = 1"]).service("S", &["Get(M) M"]);
+        let entry = &mut file.0.message_type[0].nested_type[0];
+        match change {
+            0 => drop(entry.field.remove(0)),
+            1 => drop(entry.field.pop()),
+            2 => {
+                entry.field[0] = prost_types::FieldDescriptorProto {
+                    name: Some("key".into()),
+                    number: Some(1),
+                    ..entry.field[1].clone()
+                }
+            }
+            _ => entry.field[0].number = Some(7),
+        }
+        let mut server = Scripted { services: vec!["m.S"], ..Default::default() };
+        server.answers.insert("m.S".into(), vec![file.bytes()]);
+        let net = Net::of(ServerReflectionServer::new(server));
+        let (names, complaints) = found(&net).await;
+        assert!(names.is_empty() && complaints.len() == 1, "{change}: {names:?} {complaints:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_grpc_is_not_this() {
     for (status, headers) in [
@@ -325,4 +357,54 @@ async fn too_much_is_refused() {
     server.answers.insert("a.A".into(), chain);
     let error = look(&Net::of(ServerReflectionServer::new(server)), None).await.unwrap_err();
     assert!(error.to_string().contains("more than 4096 files"), "{error}");
+
+    let values: Vec<_> = (0..super::MAX_DECLARATIONS as i32).map(|at| (format!("V{at}"), at)).collect();
+    let values: Vec<_> = values.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+    let mut server = Scripted { services: vec!["a.A"], ..Default::default() };
+    server.answers.insert("a.A".into(), vec![Proto::new("a.proto", "a").enumeration("E", &values).bytes()]);
+    let error = look(&Net::of(ServerReflectionServer::new(server)), None).await.unwrap_err();
+    assert!(error.to_string().contains("more than 100000 declarations"), "{error}");
+}
+
+proptest! {
+    /// Whatever a server sends for descriptors, what comes out of them is whole: a pool that can be made again, functions that are
+    /// in it, and messages that can be read and written.
+    #[test]
+    fn broken_descriptors_make_whole_descriptions(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        which in 0..5usize,
+        wire in prop::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let [old, all] = super::super::testing::files();
+        let mut raws = [shop(), money(), health(), old, all].map(|file| file.bytes());
+        for (at, length, byte) in changes {
+            let raw = &mut raws[which];
+            let at = at.index(raw.len());
+            match byte % 3 {
+                0 => raw[at] = byte,
+                1 => raw.truncate(at + 1),
+                // Copies a piece to another place.
+                _ => {
+                    let from = length.index(raw.len());
+                    let piece = raw[from..(from + usize::from(byte % 16)).min(raw.len())].to_vec();
+                    raw.splice(at..at, piece);
+                }
+            }
+        }
+        let mut files = Files::default();
+        raws.into_iter().filter_map(|raw| File::read(raw.into()).ok()).for_each(|file| files.add(file));
+        let services = ["shop.Orders", "grpc.health.v1.Health", "test.Echo"].map(String::from);
+        let description = describe(&services, &files, files.assemble(), Vec::new());
+        let pool = prost_reflect::DescriptorPool::decode(description.attachments[0].clone()).unwrap();
+        for function in &description.functions {
+            let (service, method) = function.name.split_once('/').unwrap();
+            let service = pool.get_service_by_name(service).unwrap();
+            let method = service.methods().find(|m| m.name() == method).unwrap();
+            let input = method.input();
+            let members = input.fields().map(|field| (field.json_name().to_owned(), Json::from("1")));
+            let _ = json::read(&input, &Json::Object(members.collect()));
+            let message = DynamicMessage::decode(method.output(), wire.as_slice());
+            let _ = message.map(|message| json::Writer::new(json::Types(&[&pool]), &mut Vec::new()).message(&message));
+        }
+    }
 }
