@@ -2,6 +2,7 @@
 //! the router's worker does the I/O between them.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -92,9 +93,45 @@ pub struct Outgoing {
     pub body: OutgoingBody,
     /// Handed to [`BoundCall::response`].
     pub reply: Reply,
+    /// Where in `path` credentials stand, as byte ranges in ascending order. In headers they are the values that
+    /// [`HeaderValue::is_sensitive`](http::HeaderValue::is_sensitive) says.
+    pub secrets: Vec<Range<usize>>,
+    /// What the check of the arguments said.
+    pub fit: Fit,
 }
 
-/// The body that is sent.
+impl Outgoing {
+    /// What stands for a credential where it is shown.
+    pub const HIDDEN: &'static str = "***";
+
+    /// The path and query with [`Outgoing::HIDDEN`] for each credential.
+    pub fn shown_path(&self) -> String {
+        let path = self.path.as_str();
+        let mut shown = String::with_capacity(path.len());
+        let mut from = 0;
+        for secret in &self.secrets {
+            shown.push_str(path.get(from..secret.start).unwrap_or_default());
+            shown.push_str(Self::HIDDEN);
+            from = secret.end;
+        }
+        shown + path.get(from..).unwrap_or_default()
+    }
+}
+
+/// What the check of the arguments against the schema said of a request that goes on: a label of the metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fit {
+    /// They fit.
+    #[default]
+    Fits,
+    /// They do not, and the upstream's `validation` is `report`.
+    Unfit,
+    /// They were not looked at: `validation` is `off`, they were too large, or there is no schema.
+    Unchecked,
+}
+
+/// The body that is sent. Unless it is the caller's own ([`OutgoingBody::Stream`]), the caller's `Content-*` headers describe a body
+/// that stays here, and do not go along.
 pub enum OutgoingBody {
     /// None.
     Empty,

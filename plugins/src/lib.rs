@@ -3,6 +3,7 @@
 //! Nothing here opens a connection or starts a task. A [`Probe`] reaches the network through [`Fetch`] alone, and a
 //! [`BoundCall`] is data: the router carries what it says. A new kind is a folder under `functions/` and a row in [`registry`].
 
+mod arguments;
 pub mod call;
 pub mod fetch;
 pub mod filter;
@@ -12,9 +13,7 @@ pub mod probe;
 pub mod problem;
 pub mod registry;
 
-pub use call::{
-    Answer, Arguments, BodyMap, BoundCall, Carrier, Content, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole,
-};
+pub use call::{Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole};
 pub use fetch::{Fetch, FetchError, Fetched, Get};
 pub use filter::{Exchange, Filter, Phase, Verdict};
 pub use kind::{BindError, FunctionKind};
