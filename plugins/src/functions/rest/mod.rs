@@ -1,6 +1,8 @@
-//! rest
+//! REST: operations of OpenAPI documents, called over HTTP/1.1.
 
 mod binding;
+mod call;
+mod input;
 
 use std::sync::Arc;
 
@@ -24,7 +26,13 @@ impl FunctionKind for Rest {
         None
     }
 
-    fn bind(&self, _: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {
-        Err(BindError("not yet".into()))
+    fn bind(
+        &self,
+        function: &Function,
+        materials: &Materials,
+        spec: &UpstreamSpec,
+    ) -> Result<Arc<dyn BoundCall>, BindError> {
+        let operation = serde_json::from_str(function.binding.get()).map_err(|e| BindError(e.to_string()))?;
+        Ok(Arc::new(call::Call::new(operation, &materials.input, spec).map_err(BindError)?))
     }
 }

@@ -1,0 +1,18 @@
+//! What every kind that takes JSON arguments shares: a query string read as arguments, text coerced by a schema, and
+//! arguments checked against a schema with a JSON pointer for each fault.
+//!
+//! All of it is prepared when a function is bound ([`Coerce`], [`Validator`]); a request walks no schema. Nothing here is ever
+//! fetched: a schema that refers to another document cannot be compiled.
+
+mod coerce;
+mod faults;
+mod formats;
+mod query;
+mod schema;
+mod validator;
+
+pub(crate) use coerce::Coerce;
+pub(crate) use faults::fault;
+pub(crate) use query::parse;
+pub(crate) use schema::{Bearing, Schemas, Types, fragment};
+pub(crate) use validator::Validator;
