@@ -42,9 +42,10 @@ struct Fields {
 }
 
 impl Coerce {
-    /// For values under `schema`, a part of `schemas`.
+    /// For arguments by name under `schema`, the root of `schemas`.
     pub(crate) fn new<'a>(schemas: &Schemas<'a>, schema: &'a Value) -> Self {
-        Builder { schemas, nodes: Cell::new(0) }.node(schema, 0)
+        let fields = Builder { schemas, nodes: Cell::new(0) }.fields(schema, 0);
+        Self { scalars: Types::NONE, items: None, fields: Some(fields) }
     }
 
     /// How the field of that name is read, where it is one that the schema names.

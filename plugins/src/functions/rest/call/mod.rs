@@ -14,6 +14,8 @@ mod names;
 mod path;
 mod place;
 mod style;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -88,9 +90,10 @@ impl BoundCall for Call {
         let checks = (!arguments.unchecked).then_some(if raw { &self.checks.beside_raw } else { &self.checks.all });
         let validator = checks.and_then(Option::as_ref);
         let result = self.index.place(&self.operation, map, raw).map_err(|mut faults| {
-            faults.extend(
-                validator.filter(|_| self.checks.enforce).map(|v| v.faults_of_values(&named)).unwrap_or_default(),
-            );
+            let more = validator.filter(|_| self.checks.enforce).map(|v| v.faults_of_values(&named));
+            let new = |fault: &Fault| faults.iter().all(|known| known.pointer != fault.pointer);
+            let more: Vec<Fault> = more.into_iter().flatten().filter(new).collect();
+            faults.extend(more);
             faults
         });
         let outgoing = result.and_then(|given| {
@@ -141,7 +144,7 @@ impl Call {
             }
             map.insert(name, value);
         }
-        if faults.is_empty() { Ok((map, whole)) } else { Err(refuse(faults, whole)) }
+        if faults.is_empty() { Ok((map, whole)) } else { Err(refuse(faults, false)) }
     }
 
     /// A required header or cookie that is no argument but among the caller's own headers counts as given: it goes through anyway.

@@ -24,7 +24,7 @@ pub(super) fn content<'v>(parameter: &Parameter, value: &'v Value) -> Cow<'v, st
     }
 }
 
-/// Appends one parameter of the query; returns where.
+/// Appends one parameter of the query; returns where all of it stands that follows its name.
 pub(super) fn query(pairs: &mut Pairs<'_>, parameter: &Parameter, value: &Value) -> Range<usize> {
     let begin = pairs.len();
     let escape = Escape::Percent(if parameter.allow_reserved { QUERY_RESERVED } else { VALUE });
@@ -38,7 +38,8 @@ pub(super) fn query(pairs: &mut Pairs<'_>, parameter: &Parameter, value: &Value)
         (Some(_), _) => escape.write(pairs.name(&parameter.name, escape), &content(parameter, value)),
         (None, _) => pairs.parameter(&parameter.name, value, parameter.style, parameter.explode, escape),
     }
-    begin..pairs.len()
+    let end = pairs.len();
+    pairs.written(begin).find('=').map_or(begin, |at| begin + at + 1)..end
 }
 
 /// A header's value; the error says what is wrong with it.

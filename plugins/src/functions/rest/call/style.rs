@@ -113,6 +113,11 @@ impl<'o> Pairs<'o> {
         self.out.len()
     }
 
+    /// What is written since then.
+    pub(super) fn written(&self, since: usize) -> &str {
+        &self.out[since..]
+    }
+
     /// Begins a pair; the value is appended to what is returned.
     pub(super) fn name(&mut self, name: &str, escape: Escape) -> &mut String {
         if self.begun {

@@ -40,6 +40,11 @@ pub(super) fn input(operation: &Operation, parts: &Parts, definitions: &BTreeMap
         let chosen = bodies.as_ref().filter(|_| form == Form::Header);
         properties.insert(form.name().to_owned(), places(form, &names, operation, parts, &schemas, chosen));
     }
+    if names.body.is_some_and(|body| body.open) {
+        // Names of places are no properties of a body, even where any name is one.
+        let absent = Form::ALL.into_iter().filter(|form| !names.has(*form));
+        properties.extend(absent.map(|form| (form.name().to_owned(), Value::Bool(false))));
+    }
     let mut fields = BTreeMap::new();
     if let (Some(bodies), Some(body)) = (&bodies, &names.body) {
         fields = bodies.fields(&schemas);

@@ -1,0 +1,313 @@
+//! What holds for all operations and arguments.
+//!
+//! The schema and the call are two readings of one set of rules: what is valid binds, and what binds is valid. What is
+//! written can be read back by a naive reader, and nothing ends the place where it stands.
+
+use catalog::model::{Hints, UpstreamSpec, Validation};
+use http::Uri;
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::fixture::Fixture;
+use crate::call::OutgoingBody;
+
+const NAMES: [&str; 5] = ["a", "b", "body", "a.b", "x/y~z"];
+
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&NAMES[..])
+}
+
+/// Parameters of some places; `schema` draws what their values are.
+fn parameters(schema: BoxedStrategy<Value>) -> impl Strategy<Value = Vec<Value>> {
+    let places = prop::sample::select(&["path", "query", "cookie", "header"][..]);
+    let one = (prop::sample::select(&["a", "b", "body"][..]), places, any::<bool>(), schema);
+    prop::collection::vec(one, 0..4).prop_map(|list| {
+        list.into_iter().map(|(name, place, required, schema)| json!({ "name": name, "in": place, "required": required, "schema": schema })).collect()
+    })
+}
+
+fn object_schema(property: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
+    let properties = prop::collection::btree_map(name(), property, 0..4);
+    let required = prop::collection::btree_set(name(), 0..3);
+    let extra =
+        prop::sample::select(vec![None, Some(json!(false)), Some(json!({})), Some(json!({ "type": "integer" }))]);
+    let wrapped = prop::sample::select(&["plain", "reference", "parts", "together"][..]);
+    (properties, required, extra, wrapped).prop_map(|(properties, required, extra, wrapped)| {
+        let required: Vec<&str> = required.into_iter().filter(|name| properties.contains_key(name)).collect();
+        let mut schema = json!({ "type": "object", "properties": properties, "required": required });
+        if let Some(extra) = extra {
+            schema["additionalProperties"] = extra;
+        }
+        match wrapped {
+            "plain" => schema,
+            "reference" => json!({ "$ref": "#/$defs/D", "with": schema }),
+            "parts" => json!({ "allOf": [schema, { "type": "object" }] }),
+            _ => json!({ "allOf": [schema], "oneOf": [{ "required": ["a"] }, { "required": ["b"] }, { "required": ["body"] }] }),
+        }
+    })
+}
+
+/// An operation and its definitions.
+fn operation(value: BoxedStrategy<Value>) -> impl Strategy<Value = (Value, Value)> {
+    let other = prop::sample::select(vec![
+        json!({ "type": "array", "items": { "type": "integer" } }),
+        json!(true),
+        json!({ "type": "string" }),
+    ]);
+    let schema = prop_oneof![3 => object_schema(value.clone()), 1 => other].boxed();
+    let media = prop::sample::select(
+        &["application/json", "application/xml", "multipart/form-data", "text/plain", "image/*"][..],
+    );
+    let types = prop::collection::vec((media, schema), 1..3);
+    let body = prop::option::of((types, any::<bool>()));
+    (parameters(value), body).prop_map(|(parameters, body)| {
+        let path = parameters.iter().filter(|p| p["in"] == "path").fold("/p".to_owned(), |path, p| {
+            let name = p["name"].as_str().unwrap_or_default();
+            if path.contains(&format!("{{{name}}}")) { path } else { format!("{path}/{{{name}}}") }
+        });
+        let mut operation = json!({ "method": "POST", "path": path, "parameters": parameters });
+        let mut definitions = json!({});
+        if let Some((types, required)) = body {
+            let mut list: Vec<Value> = Vec::new();
+            for (media, mut schema) in types {
+                if list.iter().any(|t| t["type"] == media) {
+                    continue;
+                }
+                if let Some(with) = schema.as_object_mut().and_then(|s| s.remove("with")) {
+                    let name = format!("D{}", list.len());
+                    schema["$ref"] = json!(format!("#/$defs/{name}"));
+                    definitions[&name] = with;
+                }
+                list.push(json!({ "type": media, "schema": schema }));
+            }
+            operation["body"] = json!({ "required": required, "types": list });
+        }
+        (operation, definitions)
+    })
+}
+
+/// Arguments by name, their values drawn from `value`.
+fn arguments(value: BoxedStrategy<Value>) -> impl Strategy<Value = Value> {
+    let object = || prop::collection::btree_map(name(), value.clone(), 0..4).prop_map(|map| json!(map));
+    let form = |name: &'static str| prop::option::weighted(0.3, object().prop_map(move |value| (name, value)));
+    let types = prop::sample::select(
+        &["application/json", "application/xml", "multipart/form-data", "image/png", "text/plain"][..],
+    );
+    let choice = prop::option::weighted(0.3, types);
+    let whole = prop::option::weighted(
+        0.3,
+        (prop::sample::select(&["$body", "body"][..]), prop_oneof![object(), value.clone()]),
+    );
+    let forms = (form("$path"), form("$query"), form("$header"), form("$cookie"));
+    (object(), forms, choice, whole).prop_map(|(mut arguments, (path, query, header, cookie), choice, whole)| {
+        for (name, value) in [path, query, header, cookie, whole].into_iter().flatten() {
+            arguments[name] = value;
+        }
+        if let Some(choice) = choice {
+            arguments["$header"]["Content-Type"] = json!(choice);
+        }
+        arguments
+    })
+}
+
+fn values() -> BoxedStrategy<Value> {
+    let texts =
+        prop_oneof![Just(String::new()), Just(".".into()), Just("a\r\nb".into()), Just("aGk=".into()), ".{0,3}"];
+    prop_oneof![
+        any::<i8>().prop_map(|n| json!(n)),
+        texts.clone().prop_map(|t| json!(t)),
+        prop::collection::vec(texts, 1..3).prop_map(|t| json!(t)),
+        Just(json!({})),
+        Just(json!(null)),
+    ]
+    .boxed()
+}
+
+fn schemas() -> BoxedStrategy<Value> {
+    prop::sample::select(vec![
+        json!({}),
+        json!({ "type": "integer" }),
+        json!({ "type": ["string", "null"] }),
+        json!({ "type": "string", "format": "binary" }),
+        json!({ "type": "array", "items": { "type": "string" } }),
+        json!({ "type": "string", "maxLength": 2, "not": { "const": "x" } }),
+    ])
+    .boxed()
+}
+
+fn accepts(input: &Value, arguments: &Value) -> bool {
+    jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(input).expect("a schema").is_valid(arguments)
+}
+
+/// Whether a path holds what no schema tells: variables that are nothing where nulls are left out of them.
+fn hides_nulls(arguments: &Value) -> bool {
+    let places = [Some(arguments), arguments.get("$path")];
+    places
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .flat_map(Map::values)
+        .any(|v| v.as_array().is_some_and(|l| l.contains(&Value::Null)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// With any values: what is valid binds, what is not does not.
+    #[test]
+    fn input_is_what_binds(
+        (operation, definitions) in operation(schemas()),
+        list in prop::collection::vec(prop_oneof![9 => arguments(values()), 1 => values()], 1..12),
+    ) {
+        let fixture = Fixture::new(&operation, &definitions, &UpstreamSpec::default());
+        for arguments in list.iter().filter(|arguments| !hides_nulls(arguments)) {
+            let result = fixture.post(arguments);
+            prop_assert_eq!(accepts(&fixture.input, arguments), result.is_ok(), "{}\n{:#}\n{:?}", arguments, fixture.input, result);
+        }
+    }
+
+    /// With values that fit everywhere, a call that checks no schema accepts what is valid: the rules between
+    /// arguments are the call's own too.
+    #[test]
+    fn rules_between_arguments_are_the_calls_own(
+        (operation, definitions) in operation(Just(json!({})).boxed()),
+        list in prop::collection::vec(arguments(Just(json!(1)).boxed()), 1..12),
+    ) {
+        let off = UpstreamSpec { hints: Hints { validation: Some(Validation::Off), ..Hints::default() }, ..UpstreamSpec::default() };
+        let fixture = Fixture::new(&operation, &definitions, &off);
+        let typed = operation["body"]["types"].as_array().into_iter().flatten().any(|t| t["schema"].get("type").is_some_and(|t| t != "object"));
+        let together = operation.to_string().contains("oneOf");
+        // The whole body is a value of which only the schema knows more.
+        let whole = |arguments: &Value| arguments.get("$body").is_some() || arguments.get("body").is_some();
+        for arguments in list.iter().filter(|arguments| !(typed || together || whole(arguments))) {
+            let result = fixture.post(arguments);
+            prop_assert_eq!(accepts(&fixture.input, arguments), result.is_ok(), "{}\n{:#}\n{:?}", arguments, fixture.input, result);
+        }
+    }
+}
+
+fn one_parameter(place: &str, style: &str, explode: bool) -> Fixture {
+    let path = if place == "path" { "/before/{p}/after" } else { "/path" };
+    let operation = json!({
+        "method": "GET", "path": path,
+        "parameters": [{ "name": "p", "in": place, "style": style, "explode": explode, "required": true, "schema": {} }],
+    });
+    Fixture::new(&operation, &json!({}), &UpstreamSpec::default())
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned()
+}
+
+fn split(text: &str, separator: &str) -> Vec<String> {
+    text.split(separator).map(decode).collect()
+}
+
+/// A naive reader of one array: its items from the path (without its neighbours) or the query.
+fn read_array(style: &str, explode: bool, text: &str) -> Vec<String> {
+    let named = |text: &str| text.split_once('=').map(|(_, v)| v.to_owned()).unwrap_or_default();
+    match (style, explode) {
+        ("simple", _) => split(text, ","),
+        ("label", false) => split(&text[1..], ","),
+        ("label", true) => split(&text[1..], "."),
+        ("matrix", false) => split(&named(text), ","),
+        ("matrix", true) => text[1..].split(';').map(|pair| decode(&named(pair))).collect(),
+        ("spaceDelimited", false) => split(&named(text), "%20"),
+        ("pipeDelimited", false) => split(&named(text), "%7C"),
+        ("form", false) => split(&named(text), ","),
+        _ => text.split('&').map(|pair| decode(&named(pair))).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Arrays can be read back. Left out is what a style cannot tell: its own separator within an item.
+    #[test]
+    fn arrays_can_be_read_back(
+        (place, style) in prop::sample::select(vec![
+            ("path", "simple"), ("path", "label"), ("path", "matrix"),
+            ("query", "form"), ("query", "spaceDelimited"), ("query", "pipeDelimited"),
+        ]),
+        explode in any::<bool>(),
+        list in prop::collection::vec("[^ |.]{1,5}", 1..5),
+    ) {
+        let outgoing = one_parameter(place, style, explode).post(&json!({ "p": list })).expect("binds");
+        let text = outgoing.path.as_str();
+        let text = text.strip_prefix("/before/").and_then(|t| t.strip_suffix("/after")).or(text.strip_prefix("/path?")).expect(text);
+        prop_assert_eq!(read_array(style, explode, text), list);
+    }
+
+    /// Objects can be read back.
+    #[test]
+    fn objects_can_be_read_back(
+        style in prop::sample::select(&["form", "deepObject"][..]),
+        map in prop::collection::btree_map("[^\\[\\]]{1,5}", ".{0,5}", 1..5),
+    ) {
+        let outgoing = one_parameter("query", style, true).post(&json!({ "p": map })).expect("binds");
+        let pairs = outgoing.path.query().expect("a query").split('&').map(|pair| pair.split_once('=').expect("a pair"));
+        let read = pairs.map(|(name, value)| {
+            let name = decode(name);
+            let name = if style == "deepObject" { name[2..name.len() - 1].to_owned() } else { name };
+            (name, decode(value))
+        });
+        prop_assert_eq!(read.collect::<std::collections::BTreeMap<_, _>>(), map);
+    }
+
+    /// Whatever an argument says, it stays where it is written, or is refused.
+    #[test]
+    fn nothing_ends_its_place(
+        style in prop::sample::select(&["simple", "label", "matrix"][..]),
+        query_style in prop::sample::select(&["form", "spaceDelimited", "pipeDelimited", "deepObject"][..]),
+        cookie_style in prop::sample::select(&["form", "cookie"][..]),
+        explode in any::<bool>(),
+        reserved in any::<bool>(),
+        text in prop_oneof![".{0,8}", "[./%2eE\\\\]{0,6}", "[;&=?#+,\r\n %a]{0,8}"],
+        as_array in any::<bool>(),
+    ) {
+        let operation = json!({
+            "method": "GET", "path": "/v/{p}/w",
+            "parameters": [
+                { "name": "p", "in": "path", "style": style, "explode": explode, "allowReserved": reserved, "schema": {} },
+                { "name": "q", "in": "query", "style": query_style, "explode": explode, "allowReserved": reserved, "schema": {} },
+                { "name": "X-H", "in": "header", "explode": explode, "schema": {} },
+                { "name": "c", "in": "cookie", "style": cookie_style, "explode": explode, "schema": {} },
+            ],
+        });
+        let fixture = Fixture::new(&operation, &json!({}), &UpstreamSpec::default());
+        let value = if as_array { json!([text, text]) } else { json!(text) };
+        let Ok(outgoing) = fixture.post(&json!({ "p": value, "q": value, "X-H": value, "c": value })) else { return Ok(()) };
+        let uri: Uri = outgoing.path.to_string().parse().expect("a URI");
+        prop_assert_eq!(uri.path(), outgoing.path.path());
+        let segments: Vec<&str> = uri.path().split('/').collect();
+        prop_assert_eq!(segments.len(), 4, "{}", uri);
+        prop_assert!(!matches!(segments[2], "" | "." | ".."), "{}", uri);
+        let pairs = uri.query().expect("a query").split('&').count();
+        prop_assert!(pairs == 1 || (as_array && pairs == 2), "{}", uri);
+        prop_assert!(!uri.query().expect("a query").contains(['#', ' ']));
+        let header = outgoing.headers["x-h"].as_bytes();
+        prop_assert!(!header.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
+        let cookies = outgoing.headers["cookie"].as_bytes().split(|b| *b == b';').count();
+        prop_assert!(cookies == 1 || (as_array && cookies == 2));
+    }
+
+    /// No content of a form ends its part.
+    #[test]
+    fn no_content_ends_its_part(name in ".{1,6}", text in "(?s).{0,12}|(\r\n--)?portolan.{0,4}") {
+        let operation = json!({
+            "method": "POST", "path": "/f",
+            "body": { "types": [{ "type": "multipart/form-data", "schema": { "type": "object", "properties": { "x": {} }, "additionalProperties": true } }] },
+        });
+        let fixture = Fixture::new(&operation, &json!({}), &UpstreamSpec::default());
+        let outgoing = fixture.post(&json!({ "$body": { (name): text } })).expect("binds");
+        let media = outgoing.headers["content-type"].to_str().expect("text");
+        let boundary = media.split_once("boundary=").expect("a boundary").1;
+        let OutgoingBody::Full(body) = outgoing.body else { panic!("no body") };
+        let body = String::from_utf8(body.to_vec()).expect("UTF-8");
+        prop_assert_eq!(body.matches(boundary).count(), 2);
+        let (head, content) = body.split_once("\r\n\r\n").expect("a head");
+        prop_assert_eq!(head.lines().count(), 2, "{}", head);
+        prop_assert_eq!(content.strip_suffix(&format!("\r\n--{boundary}--\r\n")), Some(text.as_str()));
+    }
+}

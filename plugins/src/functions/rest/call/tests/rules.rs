@@ -1,0 +1,145 @@
+//! What holds beside the tables: validation's settings, credentials, schemas that are wrong.
+
+use catalog::model::{Hints, UpstreamSpec, Validation};
+use http::{HeaderMap, Method, header};
+use serde_json::{Value, json};
+
+use super::fixture::Fixture;
+use crate::call::{Arguments, BoundCall, Content, Fit};
+use crate::functions::rest::call::Call;
+
+fn order(validation: Option<Validation>) -> Fixture {
+    let operation = json!({
+        "method": "GET", "path": "/orders/{id}",
+        "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string", "maxLength": 3 } }],
+    });
+    let spec = UpstreamSpec { hints: Hints { validation, ..Hints::default() }, ..UpstreamSpec::default() };
+    Fixture::new(&operation, &json!({}), &spec)
+}
+
+#[test]
+fn validation_refuses_reports_or_looks_away() {
+    let long = json!({ "id": "long" });
+    assert!(order(None).post(&long).is_err());
+    assert!(order(Some(Validation::Enforce)).post(&long).is_err());
+    assert_eq!(order(Some(Validation::Report)).post(&long).unwrap().fit, Fit::Unfit);
+    assert_eq!(order(Some(Validation::Report)).post(&json!({ "id": "x" })).unwrap().fit, Fit::Fits);
+    assert_eq!(order(Some(Validation::Off)).post(&long).unwrap().fit, Fit::Unchecked);
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_whatever_validation_says() {
+    for validation in [Validation::Report, Validation::Off] {
+        let order = order(Some(validation));
+        for arguments in
+            [json!({}), json!({ "id": ".." }), json!({ "id": "" }), json!({ "id": null }), json!({ "id": "a", "x": 1 })]
+        {
+            assert!(order.post(&arguments).is_err(), "{validation:?} {arguments}");
+        }
+    }
+}
+
+#[test]
+fn large_input_passes_unchecked() {
+    let order = order(None);
+    let headers = HeaderMap::new();
+    let content = Content::Json(br#"{"id":"long"}"#);
+    let outgoing = order.call.request(Arguments {
+        method: &Method::POST,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: true,
+    });
+    assert_eq!(outgoing.unwrap().fit, Fit::Unchecked);
+}
+
+#[test]
+fn credentials_are_marked() {
+    let key = json!({ "type": "string", "writeOnly": true });
+    let operation = json!({
+        "method": "GET", "path": "/a/{k}",
+        "parameters": [
+            { "name": "q", "in": "query", "schema": { "type": "string" } },
+            { "name": "api_key", "in": "query", "schema": key },
+            { "name": "k", "in": "path", "required": true, "schema": key },
+            { "name": "X-Key", "in": "header", "schema": key },
+            { "name": "X-Open", "in": "header", "schema": { "type": "string" } },
+            { "name": "sid", "in": "cookie", "schema": { "type": "string" } },
+        ],
+    });
+    let fixture = Fixture::new(&operation, &json!({}), &UpstreamSpec::default());
+    let arguments = json!({ "q": "a", "api_key": "s1", "k": "s2", "X-Key": "s3", "X-Open": "o", "sid": "s4" });
+    let outgoing = fixture.post(&arguments).unwrap();
+    assert_eq!(outgoing.path.as_str(), "/a/s2?q=a&api_key=s1");
+    assert_eq!(outgoing.shown_path(), "/a/***?q=a&api_key=***");
+    assert!(outgoing.headers["x-key"].is_sensitive());
+    assert!(!outgoing.headers["x-open"].is_sensitive());
+    assert!(outgoing.headers[header::COOKIE].is_sensitive());
+}
+
+#[test]
+fn faults_repeat_no_value() {
+    let operation = json!({
+        "method": "GET", "path": "/a",
+        "parameters": [{ "name": "key", "in": "query", "schema": { "type": "string", "maxLength": 3, "pattern": "^a+$", "enum": ["aa"] } }],
+    });
+    let problem =
+        Fixture::new(&operation, &json!({}), &UpstreamSpec::default()).post(&json!({ "key": "s3cret" })).unwrap_err();
+    assert_eq!(problem.faults.len(), 3);
+    assert!(!format!("{problem:?}").contains("s3cret"), "{problem:?}");
+}
+
+fn bind(schema: Value) -> Result<Call, String> {
+    let operation = json!({ "method": "GET", "path": "/a", "parameters": [{ "name": "q", "in": "query", "style": "form", "explode": true }] });
+    let input = json!({
+        "type": "object",
+        "properties": {
+            "$query": { "type": "object", "properties": { "q": schema } },
+            "q": { "$ref": "#/properties/$query/properties/q" },
+        },
+    });
+    Call::new(serde_json::from_value(operation).unwrap(), &input, &UpstreamSpec::default())
+}
+
+#[test]
+fn a_schema_elsewhere_is_never_fetched() {
+    for reference in ["http://127.0.0.1:1/schema.json", "file:///etc/passwd", "other.json", "#/$defs/Missing"] {
+        assert!(bind(json!({ "$ref": reference })).is_err(), "{reference}");
+    }
+}
+
+#[test]
+fn an_authors_mistake_costs_itself_only() {
+    let refuses = |schema: Value, value: Value| {
+        let call = bind(schema.clone()).unwrap_or_else(|e| panic!("{schema}: {e}"));
+        let body = json!({ "q": value }).to_string();
+        let headers = HeaderMap::new();
+        let content = Content::Json(body.as_bytes());
+        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false })
+            .is_err()
+    };
+    for schema in [
+        json!({ "type": "integer", "pattern": "(" }),
+        json!({ "type": "integer", "patternProperties": { "[": false } }),
+        json!({ "type": "integer", "required": true }),
+        json!({ "type": "integer", "minimum": "1", "maxLength": -1, "allOf": [] }),
+        json!({ "type": "integer", "pattern": "\\p{Foo}", "required": ["a", "a"] }),
+    ] {
+        assert!(refuses(schema.clone(), json!("x")), "{schema}");
+        assert!(!refuses(schema.clone(), json!(1)), "{schema}");
+    }
+}
+
+#[test]
+fn a_pattern_that_backtracks_has_a_limit() {
+    let call = bind(json!({ "type": "string", "pattern": "^(?=(a+)+$)(?:(a|aa)+)+\\2$" })).unwrap();
+    let body = json!({ "q": "a".repeat(5000) + "b" }).to_string();
+    let headers = HeaderMap::new();
+    let begin = std::time::Instant::now();
+    let content = Content::Json(body.as_bytes());
+    let result =
+        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false });
+    assert!(result.is_err());
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
