@@ -121,7 +121,7 @@ pub struct MediaType {
 }
 
 /// How one property of a form is written.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Encoding {
     /// The part's type (multipart), or how a complex value becomes text (urlencoded).

@@ -2,6 +2,7 @@
 
 mod binding;
 mod call;
+pub mod document;
 mod input;
 
 use std::sync::Arc;
