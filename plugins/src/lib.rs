@@ -13,7 +13,9 @@ pub mod probe;
 pub mod problem;
 pub mod registry;
 
-pub use call::{Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole};
+pub use call::{
+    Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole,
+};
 pub use fetch::{Fetch, FetchError, Fetched, Get};
 pub use filter::{Exchange, Filter, Phase, Verdict};
 pub use kind::{BindError, FunctionKind};

@@ -39,7 +39,9 @@ impl<'a> Reader<'a> {
         let content = self.tree.object(content)?;
         let names: Vec<String> = content.keys().map(|name| media::name(name)).collect();
         let default = media::default(names.iter().map(String::as_str));
-        let Some((_, media)) = content.get_index(default).filter(|_| media::is_json(&names[default])) else { return Ok(None) };
+        let Some((_, media)) = content.get_index(default).filter(|_| media::is_json(&names[default])) else {
+            return Ok(None);
+        };
         let media = self.tree.resolve(media)?;
         self.tree.object(media)?.get("schema").map(|raw| self.tree.value(raw)).transpose()
     }

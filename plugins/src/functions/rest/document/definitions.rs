@@ -58,7 +58,9 @@ impl Definitions {
 
     /// A free name for what is at `pointer`.
     fn name(&mut self, pointer: &str, suffix: &str) -> String {
-        let path = ["/components/schemas/", "/definitions/", "/components/", "/"].iter().find_map(|place| pointer.strip_prefix(place));
+        let path = ["/components/schemas/", "/definitions/", "/components/", "/"]
+            .iter()
+            .find_map(|place| pointer.strip_prefix(place));
         let unescaped = path.unwrap_or("document").replace("~1", "/").replace("~0", "~");
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let wanted: String = unescaped.chars().map(|c| if safe(c) { c } else { '-' }).chain(suffix.chars()).collect();

@@ -15,9 +15,8 @@ pub(super) fn plain(keyword: &str, value: Value) -> Option<Value> {
         "uniqueItems" => value.is_boolean(),
         "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => value.is_number(),
         "multipleOf" => value.as_f64().is_some_and(|number| number > 0.0),
-        "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minContains" | "maxContains" => {
-            value.as_f64().is_some_and(|number| number >= 0.0 && number.fract() == 0.0)
-        }
+        "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" | "minContains"
+        | "maxContains" => value.as_f64().is_some_and(|number| number >= 0.0 && number.fract() == 0.0),
         "enum" => value.as_array().is_some_and(|values| !values.is_empty()),
         "const" | "default" => true,
         "dependentRequired" => value.as_object().is_some_and(|each| each.values().all(is_names)),
@@ -38,7 +37,8 @@ fn types(said: Value) -> Option<Value> {
     match said {
         Value::String(name) => TYPES.contains(&name.as_str()).then_some(Value::String(name)),
         Value::Array(names) => {
-            let known: BTreeSet<&str> = names.iter().filter_map(Value::as_str).filter(|name| TYPES.contains(name)).collect();
+            let known: BTreeSet<&str> =
+                names.iter().filter_map(Value::as_str).filter(|name| TYPES.contains(name)).collect();
             (!known.is_empty() && known.len() == names.len()).then(|| json!(known))
         }
         _ => None,

@@ -29,7 +29,8 @@ impl<'a> Reader<'a> {
 
         let default = body.as_mut().and_then(|body| self.fillable(body, &bodies));
         let base_path = self.base_path(site, &fields);
-        let operation = Operation { method: site.method.clone(), path: site.path.to_string(), base_path, parameters, body };
+        let operation =
+            Operation { method: site.method.clone(), path: site.path.to_string(), base_path, parameters, body };
         let parts = Parts { parameters: schemas, body: default, bodies };
         let input = input::input(&operation, &parts, self.definitions.made());
         self.described(site, &fields, &operation, input, output)

@@ -34,12 +34,18 @@ pub(super) type Declared = (Parameter, Value);
 impl<'a> Reader<'a> {
     /// What path item and operation declare, the operation's own instead of the item's where both have it. One that cannot be
     /// had is complained of and left out.
-    pub(super) fn declared(&mut self, site: &Site<'a>, operation: &Object<'a>) -> Result<Vec<Map<String, Value>>, Lost> {
+    pub(super) fn declared(
+        &mut self,
+        site: &Site<'a>,
+        operation: &Object<'a>,
+    ) -> Result<Vec<Map<String, Value>>, Lost> {
         let mut declared: Vec<Map<String, Value>> = Vec::new();
         for raw in [site.item.get("parameters"), operation.get("parameters")].into_iter().flatten() {
             for raw in self.tree.list(raw)? {
                 let Some(parameter) = self.one_declared(raw) else { continue };
-                let same = |other: &Map<String, Value>| other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in");
+                let same = |other: &Map<String, Value>| {
+                    other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in")
+                };
                 match declared.iter_mut().find(|other| same(other)) {
                     Some(other) => *other = parameter,
                     None => declared.push(parameter),
@@ -59,7 +65,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The parameters that are arguments, with their schemas.
-    pub(super) fn parameters(&mut self, site: &Site<'a>, operation: &Object<'a>, declared: Vec<Map<String, Value>>) -> Vec<Declared> {
+    pub(super) fn parameters(
+        &mut self,
+        site: &Site<'a>,
+        operation: &Object<'a>,
+        declared: Vec<Map<String, Value>>,
+    ) -> Vec<Declared> {
         let names = template_names(&site.path);
         let mut parameters = Vec::new();
         for declared in declared {
@@ -69,7 +80,8 @@ impl<'a> Reader<'a> {
                 Place::Path if !names.contains(&name.as_str()) => {
                     self.complain(&format!("the path parameter {name} is left out: it is not in the path"));
                 }
-                Place::Header if HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name)) => {}
+                Place::Header if HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name)) => {
+                }
                 _ => parameters.push((parameter, schema)),
             }
         }
@@ -89,7 +101,10 @@ impl<'a> Reader<'a> {
             // A style that its place does not have is said by mistake, and the default meant.
             let style = declared.remove("style").ok_or_else(|| fault.clone())?;
             let parameter = structure::parameter(&declared, free)?;
-            self.complain(&format!("the parameter {} has the style {style}, which its place does not know: {fault}", parameter.name));
+            self.complain(&format!(
+                "the parameter {} has the style {style}, which its place does not know: {fault}",
+                parameter.name
+            ));
             Ok::<_, String>(parameter)
         });
         let parameter = match parameter {
@@ -115,7 +130,9 @@ impl<'a> Reader<'a> {
             if place == Place::Header && never {
                 continue;
             }
-            let declared = parameters.iter_mut().find(|(parameter, _)| parameter.place == place && same_name(place, &parameter.name, &name));
+            let declared = parameters
+                .iter_mut()
+                .find(|(parameter, _)| parameter.place == place && same_name(place, &parameter.name, &name));
             match declared {
                 Some((_, Value::Object(schema))) => {
                     schema.insert("writeOnly".into(), true.into());

@@ -71,7 +71,15 @@ impl<'a> Reader<'a> {
                 },
                 "additionalOperations" if self.tree.version >= Version::V32 => self.additional(path, &item, raw, sites),
                 key if is_method(key, self.tree.version) => {
-                    self.push(Site { method: key.to_ascii_uppercase(), path: path.clone(), item: item.clone(), operation: raw }, sites);
+                    self.push(
+                        Site {
+                            method: key.to_ascii_uppercase(),
+                            path: path.clone(),
+                            item: item.clone(),
+                            operation: raw,
+                        },
+                        sites,
+                    );
                 }
                 _ => {}
             }
@@ -114,7 +122,5 @@ impl<'a> Reader<'a> {
 }
 
 fn is_method(key: &str, version: Version) -> bool {
-    METHODS.contains(&key)
-        || (key == "trace" && version >= Version::V30)
-        || (key == "query" && version >= Version::V32)
+    METHODS.contains(&key) || (key == "trace" && version >= Version::V30) || (key == "query" && version >= Version::V32)
 }

@@ -30,7 +30,8 @@ impl<'a> Look<'a> {
         if !is_object {
             return false;
         }
-        let closed = [schema.get("additionalProperties"), schema.get("unevaluatedProperties")].contains(&Some(&Value::Bool(false)));
+        let closed = [schema.get("additionalProperties"), schema.get("unevaluatedProperties")]
+            .contains(&Some(&Value::Bool(false)));
         let mut open = !closed || schema.contains_key("patternProperties");
         if let Some(Value::Object(properties)) = schema.get("properties") {
             self.names.extend(properties.keys().cloned());
@@ -44,7 +45,9 @@ impl<'a> Look<'a> {
                 open &= choices.iter().fold(false, |open, choice| self.at(choice) | open);
             }
         }
-        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix("#/$defs/")) {
+        if let Some(name) =
+            schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix("#/$defs/"))
+        {
             // One that is being looked at already has said it.
             if self.seen.insert(name) {
                 open &= self.definitions.get(name).is_none_or(|definition| self.at(definition));

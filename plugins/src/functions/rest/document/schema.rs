@@ -87,12 +87,22 @@ impl Reader<'_> {
                 Some(items.into_iter().map(|item| self.schema(item, direction)).collect())
             }
             (
-                "items" | "additionalProperties" | "unevaluatedItems" | "unevaluatedProperties" | "contains" | "propertyNames" | "not"
-                | "if" | "then" | "else" | "contentSchema",
+                "items"
+                | "additionalProperties"
+                | "unevaluatedItems"
+                | "unevaluatedProperties"
+                | "contains"
+                | "propertyNames"
+                | "not"
+                | "if"
+                | "then"
+                | "else"
+                | "contentSchema",
                 schema @ (Value::Object(_) | Value::Bool(_)),
             ) => Some(self.schema(schema, direction)),
             ("required", Value::Array(names)) => {
-                let names: BTreeSet<&str> = names.iter().filter_map(Value::as_str).filter(|name| !hidden.contains(*name)).collect();
+                let names: BTreeSet<&str> =
+                    names.iter().filter_map(Value::as_str).filter(|name| !hidden.contains(*name)).collect();
                 (!names.is_empty()).then(|| json!(names))
             }
             (keyword, value) => keywords::plain(keyword, value),
@@ -172,7 +182,8 @@ fn nullable(mut made: Map<String, Value>) -> Value {
         made.insert("type".into(), json!(with_null));
         return Value::Object(made);
     }
-    let (about, refusing): (Map<_, _>, Map<_, _>) = made.into_iter().partition(|(key, _)| ANNOTATIONS.contains(&key.as_str()));
+    let (about, refusing): (Map<_, _>, Map<_, _>) =
+        made.into_iter().partition(|(key, _)| ANNOTATIONS.contains(&key.as_str()));
     let mut made = about;
     if !refusing.is_empty() {
         made.insert("anyOf".into(), json!([refusing, { "type": "null" }]));

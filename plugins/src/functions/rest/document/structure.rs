@@ -1,6 +1,9 @@
 //! From `openapiv3`'s types to ours, and nothing else: the crate is known in this file alone.
 
-use openapiv3::{APIKeyLocation, CookieStyle, HeaderStyle, ParameterData, ParameterSchemaOrContent, PathStyle, QueryStyle, SecurityScheme};
+use openapiv3::{
+    APIKeyLocation, CookieStyle, HeaderStyle, ParameterData, ParameterSchemaOrContent, PathStyle, QueryStyle,
+    SecurityScheme,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -48,7 +51,9 @@ pub(super) fn parameter(declared: &Map<String, Value>, free: bool) -> Result<Par
 fn mapped(read: openapiv3::Parameter, own_style: Option<Style>) -> Parameter {
     use openapiv3::Parameter::{Cookie, Header, Path, Query};
     let (data, place, style, allow_reserved) = match read {
-        Query { parameter_data, allow_reserved, style, .. } => (parameter_data, Place::Query, query(style), allow_reserved),
+        Query { parameter_data, allow_reserved, style, .. } => {
+            (parameter_data, Place::Query, query(style), allow_reserved)
+        }
         Header { parameter_data, style: HeaderStyle::Simple } => (parameter_data, Place::Header, Style::Simple, false),
         Path { parameter_data, style } => (parameter_data, Place::Path, path(style), false),
         Cookie { parameter_data, style: CookieStyle::Form } => (parameter_data, Place::Cookie, Style::Form, false),

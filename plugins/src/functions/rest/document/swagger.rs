@@ -8,15 +8,25 @@ use super::tree::Version;
 use super::{short_text, truth};
 
 /// The members of a parameter that are not of its schema.
-const OF_PARAMETERS: [&str; 9] =
-    ["name", "in", "required", "description", "allowEmptyValue", "collectionFormat", "style", "explode", "allowReserved"];
+const OF_PARAMETERS: [&str; 9] = [
+    "name",
+    "in",
+    "required",
+    "description",
+    "allowEmptyValue",
+    "collectionFormat",
+    "style",
+    "explode",
+    "allowReserved",
+];
 
 /// Gives `parameter` a `schema`, a `style` and an `explode` where it says the same beside its name.
 pub(super) fn modernise(parameter: &mut Map<String, Value>, version: Version) {
     if parameter.contains_key("schema") || parameter.contains_key("content") {
         return;
     }
-    let (own, schema) = std::mem::take(parameter).into_iter().partition(|(key, _)| OF_PARAMETERS.contains(&key.as_str()));
+    let (own, schema) =
+        std::mem::take(parameter).into_iter().partition(|(key, _)| OF_PARAMETERS.contains(&key.as_str()));
     *parameter = own;
     parameter.insert("schema".into(), Value::Object(schema));
     let format = parameter.get("collectionFormat").and_then(Value::as_str);
@@ -39,7 +49,8 @@ pub(super) fn modernise(parameter: &mut Map<String, Value>, version: Version) {
 /// The body that parameters `in: body` or `in: formData` say, in one of the types that the operation `consumes`. Where both
 /// are given, which is forbidden, `in: body` counts.
 pub(super) fn body(parameters: Vec<Map<String, Value>>, consumes: Vec<String>, version: Version) -> Option<Content> {
-    let place = |parameter: &Map<String, Value>| parameter.get("in").and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let place =
+        |parameter: &Map<String, Value>| parameter.get("in").and_then(Value::as_str).map(str::to_ascii_lowercase);
     match parameters.iter().position(|parameter| place(parameter).as_deref() == Some("body")) {
         Some(at) => Some(whole(&parameters[at], consumes)),
         None if parameters.is_empty() => None,

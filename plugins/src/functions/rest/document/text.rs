@@ -15,7 +15,9 @@ pub(super) fn json(bytes: &[u8]) -> Result<Cow<'_, str>, DocumentError> {
         None | Some(b'<' | b'[') => Err(DocumentError::NotOpenApi),
         Some(b'{') => match serde_json::from_str::<&RawValue>(&text) {
             Ok(_) => Ok(text),
-            Err(error) if error.classify() == Category::Eof => Err(DocumentError::Syntax(format!("broken JSON: {error}"))),
+            Err(error) if error.classify() == Category::Eof => {
+                Err(DocumentError::Syntax(format!("broken JSON: {error}")))
+            }
             // YAML's flow style begins like JSON and is more generous.
             Err(error) => match yaml::to_json(&text) {
                 Ok(json) => Ok(Cow::Owned(json)),

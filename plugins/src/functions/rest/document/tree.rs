@@ -87,7 +87,8 @@ impl<'a> Tree<'a> {
         let top: Object<'a> = serde_json::from_str(root.get()).map_err(syntax)?;
         let member = |name: &str| top.get(name).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         let version = version(member)?;
-        let base = member("$self").and_then(|own| location.join(own.as_str()?).ok()).unwrap_or_else(|| location.clone());
+        let base =
+            member("$self").and_then(|own| location.join(own.as_str()?).ok()).unwrap_or_else(|| location.clone());
         let budget = text.len() * PARSED_TIMES + PARSED_MORE;
         Ok(Self { root, location, version, top: Rc::new(top), base, seen: HashMap::new(), budget })
     }
