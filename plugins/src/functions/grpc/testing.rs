@@ -1,5 +1,7 @@
 //! Descriptors for tests, from lines that look like those of a `.proto` file.
 
+use std::sync::LazyLock;
+
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -177,7 +179,8 @@ pub(super) fn pool(files: impl IntoIterator<Item = Proto>) -> DescriptorPool {
 
 /// One message of every kind of field, `test.All`, with a proto2 neighbour `old.Old`.
 pub(super) fn everything() -> DescriptorPool {
-    pool(files())
+    static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| pool(files()));
+    POOL.clone()
 }
 
 /// The files of [`everything`], with a service `test.Echo`.

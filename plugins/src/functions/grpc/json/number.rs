@@ -25,10 +25,10 @@ pub(super) fn integer(json: &Json, min: i128, max: i128) -> Result<i128, String>
     }
 }
 
-/// `-?[0-9]+`, at most as long as a 64-bit number may be with some leading zeros.
+/// `-?[0-9]+`, within 128 bits.
 pub(super) fn digits(text: &str) -> Option<i128> {
     let bare = text.strip_prefix('-').unwrap_or(text);
-    let plain = !bare.is_empty() && bare.len() <= 38 && bare.bytes().all(|b| b.is_ascii_digit());
+    let plain = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_digit());
     if plain { text.parse().ok() } else { None }
 }
 

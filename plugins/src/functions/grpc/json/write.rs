@@ -61,7 +61,7 @@ impl<'a, 'b> Writer<'a, 'b> {
 
     /// One message.
     pub(crate) fn message(&mut self, message: &DynamicMessage) -> Written {
-        if self.depth == MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             return Err(Unwritable::new(format!("more than {MAX_DEPTH} messages lie in each other")));
         }
         self.depth += 1;
@@ -87,7 +87,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.out.extend_from_slice(br#"{"@type":"#);
         self.json(&any.type_url)?;
         let start = self.out.len();
-        if self.depth < MAX_DEPTH && self.expanded(any).is_ok() {
+        if self.expanded(any).is_ok() {
             return Ok(());
         }
         // Not known, not readable, or too deep: as it is.
