@@ -13,8 +13,8 @@ use super::schema::{Bearing, Schemas, Types};
 /// The deepest that text is coerced: `a.b.c=1` is three.
 const MAX_DEPTH: usize = 8;
 
-/// The most nodes of one function's tree; what lies beyond stays text. Large bodies come as JSON, which is not coerced.
-const MAX_NODES: usize = 2000;
+/// The most nodes below one argument; what lies beyond stays text. Large values come as JSON, which is not coerced.
+const MAX_NODES: usize = 100;
 
 /// How the text at one place of the arguments is read.
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ struct Builder<'s, 'a> {
 
 impl<'a> Builder<'_, 'a> {
     fn node(&self, schema: &'a Value, depth: usize) -> Coerce {
-        self.nodes.set(self.nodes.get() + 1);
+        self.nodes.set(if depth <= 1 { 0 } else { self.nodes.get() + 1 });
         let types = self.schemas.types(schema);
         if types == Types::ALL || depth == MAX_DEPTH || self.nodes.get() > MAX_NODES {
             return Coerce::default();

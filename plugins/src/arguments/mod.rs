@@ -9,6 +9,8 @@ mod faults;
 mod formats;
 mod query;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod validator;
 
 pub(crate) use coerce::Coerce;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 24;
 
 /// The most subschemas that one question looks at; unions of unions grow without a bound.
-const MAX_STEPS: usize = 4096;
+const MAX_STEPS: usize = 1000;
 
 /// A set of JSON types. `INTEGER` and `FRACTION` together are JSON Schema's `number`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

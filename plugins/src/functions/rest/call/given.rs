@@ -11,7 +11,7 @@ use super::format::find_type;
 use super::names::{BODY, BodyNames, CONTENT_TYPE, Form, Names, PLAIN_BODY, Target};
 use crate::arguments::fault;
 use crate::functions::rest::{Body, Operation, Place};
-use crate::problem::Fault;
+use crate::problem::{Fault, MAX_FAULTS};
 
 /// The names of an operation, for calls.
 #[derive(Debug)]
@@ -88,6 +88,9 @@ impl Index {
         let body = self.body.as_ref().filter(|_| !raw);
         let mut bare = Vec::new();
         for (name, value) in arguments {
+            if faults.len() >= MAX_FAULTS {
+                break;
+            }
             if let Some(form) = Form::ALL.into_iter().find(|form| form.name() == name) {
                 self.form(form, value, operation.body.as_ref().filter(|_| !raw), &mut given, &mut faults);
             } else if body.is_some_and(|body| name == BODY || (body.plain && name == PLAIN_BODY)) {

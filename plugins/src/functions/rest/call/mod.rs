@@ -16,22 +16,19 @@ mod place;
 mod style;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header, response};
+use http::{HeaderMap, HeaderName, Method, header, response};
 use serde_json::{Map, Value};
 
 use self::body::Writer;
-use self::given::{Given, Index, One};
+use self::given::Index;
 use self::path::Path;
-use self::style::Pairs;
-use super::{Operation, Place};
+use super::Operation;
 use crate::arguments::{Coerce, Validator, fault, parse};
-use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, OutgoingBody, Reply};
+use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, Reply};
 use crate::problem::{Fault, Problem, Reason};
 
 pub(super) use format::Format;
@@ -72,9 +69,6 @@ struct Checks {
     /// Whether what does not fit is refused.
     enforce: bool,
 }
-
-/// The longest path and query, in bytes: what the `http` crate can hold.
-const MAX_PATH: usize = u16::MAX as usize - 1;
 
 impl BoundCall for Call {
     fn intake(&self, method: &Method, headers: &HeaderMap) -> Result<Intake, Problem> {
@@ -182,117 +176,7 @@ impl Call {
             Some(Err(_)) => Ok(Fit::Unfit),
         }
     }
-
-    fn write(
-        &self,
-        given: &Given<'_>,
-        own: &[usize],
-        arguments: &Arguments<'_>,
-        raw: bool,
-        fit: Fit,
-    ) -> Result<Outgoing, Fault> {
-        let (path, secrets) = self.write_path(given)?;
-        let mut headers = self.write_headers(given, own, arguments.headers)?;
-        let body = match &given.body {
-            _ if raw => OutgoingBody::Stream,
-            None => OutgoingBody::Empty,
-            Some(value) => {
-                let (index, name) = given.chosen.map_or((self.default_type, None), |(index, name)| (index, Some(name)));
-                let (bytes, media) = self.writers[index].write(value, name)?;
-                headers.insert(header::CONTENT_TYPE, media);
-                OutgoingBody::Full(bytes)
-            }
-        };
-        let head = arguments.method == Method::HEAD && self.method == Method::GET;
-        let method = if head { Method::HEAD } else { self.method.clone() };
-        Ok(Outgoing { method, path, headers, strip_credentials: false, body, reply: Reply::Usual, secrets, fit })
-    }
-
-    fn write_path(&self, given: &Given<'_>) -> Result<(PathAndQuery, Vec<Range<usize>>), Fault> {
-        let parameters = &self.operation.parameters;
-        let mut secrets = Vec::new();
-        let mut out = String::with_capacity(self.path.len() + TYPICAL_ARGUMENTS);
-        let written = self.path.write(&mut out, |out, index| {
-            let one = given.values[index].ok_or((index, "is missing"))?;
-            let begin = out.len();
-            path::variable(out, index, &parameters[index], one.value)?;
-            if self.secret[index] {
-                secrets.push(begin..out.len());
-            }
-            Ok(())
-        });
-        written.map_err(|(index, detail)| self.fault(given, index, detail))?;
-        let end = out.len();
-        out.push('?');
-        out.push_str(&self.fixed_query);
-        let begun = !self.fixed_query.is_empty();
-        let mut pairs = Pairs::new(&mut out, "&", begun);
-        for (index, parameter, one) in self.given(given, |place| matches!(place, Place::Query | Place::Querystring)) {
-            let range = place::query(&mut pairs, parameter, one.value);
-            if self.secret[index] && !range.is_empty() {
-                secrets.push(range);
-            }
-        }
-        if out.len() == end + 1 {
-            out.truncate(end);
-        }
-        if out.len() > MAX_PATH {
-            return Err(fault(&[], format!("makes a URL of more than {MAX_PATH} bytes")));
-        }
-        let path =
-            PathAndQuery::from_maybe_shared(Bytes::from(out)).map_err(|e| fault(&[], format!("makes no URL: {e}")))?;
-        Ok((path, secrets))
-    }
-
-    fn write_headers(&self, given: &Given<'_>, own: &[usize], callers: &HeaderMap) -> Result<HeaderMap, Fault> {
-        let mut headers = HeaderMap::new();
-        let mut cookies = String::new();
-        let mut pairs = Pairs::new(&mut cookies, "; ", false);
-        let in_headers = |place| matches!(place, Place::Header | Place::Cookie);
-        for (index, parameter, one) in self.given(given, in_headers).filter(|(index, ..)| !own.contains(index)) {
-            match &self.headers[index] {
-                _ if one.value.is_null() => {}
-                Some(name) => {
-                    let mut value = place::header(parameter, one.value).map_err(|d| self.fault(given, index, d))?;
-                    value.set_sensitive(self.secret[index]);
-                    headers.insert(name.clone(), value);
-                }
-                None => place::cookie(&mut pairs, parameter, one.value).map_err(|d| self.fault(given, index, d))?,
-            }
-        }
-        if !cookies.is_empty() {
-            let callers = callers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-            let all: Vec<&[u8]> = callers.chain([cookies.as_bytes()]).collect();
-            let mut value = HeaderValue::from_bytes(&all.join(&b"; "[..]))
-                .map_err(|_| fault(&[Form::Cookie.name()], "has characters that a cookie cannot carry"))?;
-            value.set_sensitive(true);
-            headers.insert(header::COOKIE, value);
-        }
-        Ok(headers)
-    }
-
-    /// The parameters of some places that have a value.
-    fn given<'g>(
-        &'g self,
-        given: &'g Given<'_>,
-        of: impl Fn(Place) -> bool + 'g,
-    ) -> impl Iterator<Item = (usize, &'g super::Parameter, One<'g>)> {
-        let parameters = self.operation.parameters.iter().enumerate().filter(move |(_, parameter)| of(parameter.place));
-        parameters.filter_map(|(index, parameter)| Some((index, parameter, given.values[index]?)))
-    }
-
-    fn fault(&self, given: &Given<'_>, index: usize, detail: &str) -> Fault {
-        let parameter = &self.operation.parameters[index];
-        if given.values[index].is_some_and(|one| one.placed) {
-            fault(&[Form::from(parameter.place).name(), &parameter.name], detail)
-        } else {
-            fault(&[&parameter.name], detail)
-        }
-    }
 }
-
-/// The bytes that the arguments of a usual call take in a path.
-const TYPICAL_ARGUMENTS: usize = 64;
 
 /// The value of one of the caller's own cookies.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {

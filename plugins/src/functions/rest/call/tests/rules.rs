@@ -143,3 +143,42 @@ fn a_pattern_that_backtracks_has_a_limit() {
     assert!(result.is_err());
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
+
+#[test]
+fn the_ordinary_case_is_readable() {
+    let operation = json!({
+        "method": "PUT", "path": "/users/{id}",
+        "parameters": [
+            { "name": "id", "in": "path", "required": true, "schema": { "type": "integer" } },
+            { "name": "notify", "in": "query", "schema": { "type": "boolean" } },
+        ],
+        "body": { "required": true, "types": [{ "type": "application/json", "schema": { "$ref": "#/$defs/User" } }] },
+    });
+    let definitions = json!({ "User": { "type": "object", "required": ["id", "name"], "properties": { "id": { "type": "integer" }, "name": {} } } });
+    let expected = json!({
+        "type": "object",
+        "properties": {
+            "$path": { "type": "object", "properties": { "id": { "type": "integer" } }, "additionalProperties": false },
+            "$query": { "type": "object", "properties": { "notify": { "type": "boolean" } }, "additionalProperties": false },
+            "$header": { "type": "object", "properties": { "Content-Type": { "type": "string", "enum": ["application/json"] } }, "additionalProperties": false },
+            "$body": { "$ref": "#/$defs/User" },
+            "body": { "$ref": "#/properties/$body" },
+            "id": { "allOf": [{ "$ref": "#/properties/$path/properties/id" }, { "$ref": "#/$defs/User/properties/id" }] },
+            "name": { "$ref": "#/$defs/User/properties/name" },
+            "notify": { "$ref": "#/properties/$query/properties/notify" },
+        },
+        "additionalProperties": false,
+        "if": { "anyOf": [
+            { "required": ["$path"] }, { "required": ["$query"] }, { "required": ["$header"] },
+            { "required": ["$body"] }, { "required": ["body"] },
+        ] },
+        "then": { "allOf": [
+            { "anyOf": [{ "required": ["id"] }, { "required": ["$path"], "properties": { "$path": { "required": ["id"] } } }] },
+            { "anyOf": [{ "required": ["id"] }, { "required": ["$body"] }, { "required": ["body"] }] },
+            { "anyOf": [{ "required": ["name"] }, { "required": ["$body"] }, { "required": ["body"] }] },
+        ] },
+        "else": { "required": ["id", "name"] },
+        "$defs": definitions,
+    });
+    assert_eq!(Fixture::new(&operation, &definitions, &UpstreamSpec::default()).input, expected);
+}
