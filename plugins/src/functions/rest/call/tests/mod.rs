@@ -2,5 +2,6 @@
 
 mod cases;
 mod fixture;
+mod generate;
 mod properties;
 mod rules;

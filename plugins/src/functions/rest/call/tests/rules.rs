@@ -40,6 +40,22 @@ fn what_cannot_be_written_is_refused_whatever_validation_says() {
 }
 
 #[test]
+fn a_cookie_stays_one_whatever_validation_says() {
+    let operation = json!({
+        "method": "GET", "path": "/a",
+        "parameters": [{ "name": "c", "in": "cookie", "style": "cookie", "schema": {} }],
+    });
+    let spec = UpstreamSpec {
+        hints: Hints { validation: Some(Validation::Off), ..Hints::default() },
+        ..UpstreamSpec::default()
+    };
+    let fixture = Fixture::new(&operation, &json!({}), &spec);
+    for value in [json!("a;b=c"), json!(["a", "b;c"]), json!({ "a;b": 1 }), json!("a\r\nb")] {
+        assert!(fixture.post(&json!({ "c": value })).is_err(), "{value}");
+    }
+}
+
+#[test]
 fn large_input_passes_unchecked() {
     let order = order(None);
     let headers = HeaderMap::new();
