@@ -111,7 +111,7 @@ fn arguments(input: &Value, value: &BoxedStrategy<Value>) -> BoxedStrategy<Value
         };
         fields.push(prop::option::weighted(weight, drawn.prop_map(move |value| (name.clone(), value))).boxed());
     }
-    fields.push(prop::option::weighted(0.1, (name(), value.clone()).prop_map(|(n, v)| (n.to_owned(), v))).boxed());
+    fields.push(prop::option::weighted(0.3, (name(), value.clone()).prop_map(|(n, v)| (n.to_owned(), v))).boxed());
     fields.prop_map(|fields| Value::Object(fields.into_iter().flatten().collect())).boxed()
 }
 

@@ -56,6 +56,23 @@ fn a_cookie_stays_one_whatever_validation_says() {
 }
 
 #[test]
+fn a_segment_names_no_other_resource_whatever_validation_says() {
+    let operation = json!({
+        "method": "GET", "path": "/a/{p}/b",
+        "parameters": [{ "name": "p", "in": "path", "style": "label", "explode": true, "schema": {} }],
+    });
+    let spec = UpstreamSpec {
+        hints: Hints { validation: Some(Validation::Off), ..Hints::default() },
+        ..UpstreamSpec::default()
+    };
+    let fixture = Fixture::new(&operation, &json!({}), &spec);
+    for value in [json!(["", ""]), json!([null, "", ""]), json!([]), json!({ "x": null })] {
+        assert!(fixture.post(&json!({ "p": value })).is_err(), "{value}");
+    }
+    assert_eq!(fixture.post(&json!({ "p": ["a", "."] })).unwrap().path, "/a/.a../b");
+}
+
+#[test]
 fn large_input_passes_unchecked() {
     let order = order(None);
     let headers = HeaderMap::new();
