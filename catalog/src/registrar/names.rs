@@ -54,7 +54,7 @@ impl<'a> Held<'a> {
 
     /// What a newcomer asks for, made valid; behind its kind where a function of another kind holds that.
     fn wanted(&self, kind: &Kind, origin: &str, wanted: &str) -> String {
-        let name = function(wanted, origin);
+        let name = function_name(wanted, origin);
         match self.names.get(name.as_str()) {
             Some(holder) if *holder != kind => format!("{kind}:{name}"),
             _ => name,
@@ -73,7 +73,7 @@ impl<'a> Held<'a> {
 }
 
 /// `wanted` as a function's name: not empty, without control characters, not too long.
-fn function(wanted: &str, origin: &str) -> String {
+pub(super) fn function_name(wanted: &str, origin: &str) -> String {
     let wanted = if wanted.is_empty() { origin } else { wanted };
     let name: String = wanted.chars().map(|c| if c.is_control() { '-' } else { c }).collect();
     if name.len() <= MAX_FUNCTION_NAME && !name.is_empty() {

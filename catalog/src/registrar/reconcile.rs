@@ -48,13 +48,13 @@ impl Stage<'_> {
         let keys: BTreeSet<Arc<str>> = listed.iter().map(|listed| listed.key.clone()).collect();
         let known: Vec<_> = self.batch.snapshot.upstreams_of(source).map(|(key, _)| key.clone()).collect();
         let missing: BTreeSet<_> = known.iter().filter(|key| !keys.contains(*key)).cloned().collect();
+        let before = self.sources.release(source);
         for listed in listed {
             self.list(source, listed, order);
         }
         if Sources::is_doubtful(missing.len(), known.len()) {
-            return Some(self.sources.hold(source, missing, known.len(), (self.now, self.batch.now)));
+            return Some(self.sources.hold(source, missing, before, known.len(), (self.now, self.batch.now)));
         }
-        self.sources.release(source);
         missing.iter().for_each(|key| self.unlist(source, key));
         None
     }

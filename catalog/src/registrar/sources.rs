@@ -98,11 +98,13 @@ impl Sources {
         missing > NEVER_HELD && missing * 2 > all
     }
 
-    /// Holds back a list that lacks `missing`; the same answer as before keeps its time. Returns why, for a person.
+    /// Holds back a list that lacks `missing` of `all` entries; the same answer as the one `before` keeps its time. Returns why, for
+    /// a person.
     pub(super) fn hold(
         &mut self,
         source: &SourceId,
         missing: BTreeSet<Arc<str>>,
+        before: Option<Held>,
         all: usize,
         now: (Instant, Timestamp),
     ) -> String {
@@ -112,7 +114,7 @@ impl Sources {
             "held back: a full list of {source} lacks {} of its {all} entries; it is taken after {minutes} minutes of the same answer, or by `portolan accept {source}`",
             missing.len(),
         );
-        let same = state.held.take().filter(|held| *held.view.missing == missing);
+        let same = before.filter(|held| *held.view.missing == missing);
         state.held = Some(same.unwrap_or_else(|| Held {
             since: now.0,
             view: HeldBack { stale: Stale { since: now.1, reason: reason.clone() }, missing: Arc::new(missing) },

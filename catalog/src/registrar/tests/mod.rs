@@ -1,1 +1,10 @@
 //! The registrar behind its door, with a clock that tests move and a store that fails when told to.
+
+mod bench;
+mod faults;
+mod log;
+mod looks;
+mod model;
+mod names;
+mod reports;
+mod schemas;

@@ -1,0 +1,134 @@
+//! What holds while the store fails, and after.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::bench::{Bench, address, found, listed, pass};
+use crate::model::{Endpoint, SourceId};
+use crate::report::Report;
+use crate::store::{ChangeSet, Fault, Key, Store, StoreError};
+use crate::{CatalogError, Settings, open};
+
+fn port(bench: &Bench, name: &str) -> u16 {
+    bench.snapshot().endpoints(&bench.id(name)).unwrap().usable()[0].port()
+}
+
+async fn move_to(bench: &Bench, key: &str, port: u16) {
+    let endpoints = vec![Endpoint::at(address(port))];
+    bench.report("consul", Report::Endpoints(key.into(), endpoints)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_changes_are_refused_and_endpoints_go_on() {
+    for fault in [Fault::Refuse, Fault::Panic] {
+        let bench = Bench::new().await;
+        bench.full("consul", &["a"]).await.unwrap();
+        bench.store.fail(Some(fault));
+        assert!(matches!(bench.full("consul", &["a", "b"]).await, Err(CatalogError::Store(_))));
+        let since = bench.catalog.health().unwrap().since;
+        for n in 10..20 {
+            assert!(matches!(bench.full("consul", &["a", "b"]).await, Err(CatalogError::Store(_))));
+            move_to(&bench, "a", n).await;
+            assert_eq!((port(&bench, "a"), bench.names().len()), (n, 1));
+            pass(1).await;
+        }
+        assert_eq!(bench.catalog.health().unwrap().since, since);
+        let revision = bench.snapshot().revision;
+        bench.store.fail(None);
+        // Nobody has to ask for it to be tried again.
+        bench.recovered().await;
+        assert_eq!((bench.snapshot().revision, port(&bench, "a")), (revision, 19));
+        assert_eq!(bench.full("consul", &["a", "b"]).await.unwrap().revision, revision + 1);
+        bench.check_store().await;
+        let again = Bench::on(bench.close().await).await;
+        assert_eq!((again.names(), port(&again, "a")), (vec!["a".to_owned(), "b".to_owned()], 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_hangs_endpoints_go_on_and_changes_gather() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["a"]).await.unwrap();
+    bench.store.fail(Some(Fault::Hang));
+    let committed = bench.store.committed();
+    let one = |key| bench.report("consul", Report::Changed(Box::new(listed(key))));
+    let waiting = async { tokio::join!(one("b"), one("c"), one("d")) };
+    tokio::pin!(waiting);
+    assert!(timeout(Duration::from_secs(5), &mut waiting).await.is_err());
+    let begin = Instant::now();
+    // One that is on its way to the store, and one that is known.
+    move_to(&bench, "a", 9).await;
+    let newcomer = vec![Endpoint::at(address(8))];
+    let newcomer = bench.report("consul", Report::Endpoints("c".into(), newcomer));
+    assert_eq!((begin.elapsed(), port(&bench, "a"), bench.names().len()), (Duration::ZERO, 9, 1));
+    bench.store.fail(None);
+    let (answers, answer) = tokio::join!(waiting, newcomer);
+    assert!(answers.0.is_ok() && answers.1.is_ok() && answers.2.is_ok() && answer.is_ok());
+    assert_eq!((bench.names().len(), port(&bench, "c"), port(&bench, "a")), (4, 8, 9));
+    assert!(bench.store.committed() > committed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reached_the_disk_all_the_same_shows_afterwards() {
+    let check = async |fault: Fault, expected: &[&str]| {
+        let bench = Bench::new().await;
+        bench.full("consul", &["a"]).await.unwrap();
+        bench.probed("a", "rest", 1, found("f g")).await;
+        let mut events = bench.catalog.events(None).unwrap();
+        bench.store.fail(Some(fault));
+        assert!(bench.full("consul", &["b", "c"]).await.is_err());
+        assert_eq!(bench.names(), ["a"], "it is not shown before it is sure");
+        bench.store.fail(None);
+        bench.recovered().await;
+        assert_eq!(bench.names(), expected, "{fault:?}");
+        bench.check_store().await;
+        if fault != Fault::Refuse {
+            assert_eq!(events.next().await.unwrap().revision, 3);
+        }
+        bench.full("consul", &["a", "c"]).await.unwrap();
+        let bench = bench.kill().await;
+        assert_eq!(bench.names(), ["a", "c"]);
+        bench.check_store().await;
+    };
+    check(Fault::Refuse, &["a"]).await;
+    check(Fault::Deny, &["b", "c"]).await;
+    check(Fault::Break(1), &["a", "b"]).await;
+    check(Fault::Break(2), &["a", "b", "c"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_back_list_that_cannot_be_written_is_held_on() {
+    let keys: Vec<_> = (0..20).map(|n| format!("u{n}")).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    let bench = Bench::new().await;
+    bench.full("consul", &keys).await.unwrap();
+    bench.full("consul", &["u1"]).await.unwrap();
+    bench.store.fail(Some(Fault::Refuse));
+    assert!(bench.catalog.accept(&SourceId::new("consul", "")).await.is_err());
+    assert_eq!(bench.names().iter().filter(|name| name.ends_with('!')).count(), 19);
+    bench.store.fail(None);
+    bench.recovered().await;
+    bench.catalog.accept(&SourceId::new("consul", "")).await.unwrap();
+    assert_eq!(bench.names(), ["u1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_store_is_refused_by_its_writers_name() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["a"]).await.unwrap();
+    let (id, memory) = (bench.id("a"), bench.close().await);
+    let check = async |key: Key, value: &'static [u8], expected: &str| {
+        let before = memory.get(&key).await.unwrap().unwrap();
+        let set = ChangeSet { records: vec![(key.clone(), value.into())], ..Default::default() };
+        memory.commit(vec![set]).await.unwrap();
+        let error = open(memory.clone(), Settings::default()).await.err().unwrap();
+        assert!(matches!(error, StoreError::Newer { .. }) && error.to_string().contains(expected), "{error}");
+        let set = ChangeSet { records: vec![(key, before)], ..Default::default() };
+        memory.commit(vec![set]).await.unwrap();
+        open(memory.clone(), Settings::default()).await.unwrap();
+    };
+    check(Key::Manifest(id), b"\x02?", env!("CARGO_PKG_VERSION")).await;
+    check(Key::Meta, b"\x02{\"writer\":\"9.1.0\",\"whatever\":1}", "9.1.0").await;
+    check(Key::Meta, b"\x01{\"format\":2,\"writer\":\"9.2.0\",\"revision\":1}", "9.2.0").await;
+}
