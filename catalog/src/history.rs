@@ -64,7 +64,12 @@ pub(crate) async fn load(
 ) -> Result<HistoryRecord, StoreError> {
     let key = Key::History(upstream.clone(), function.name.clone());
     match store.get(&key).await? {
-        Some(bytes) => decode(&key, &bytes),
+        Some(bytes) => {
+            let mut record: HistoryRecord = decode(&key, &bytes)?;
+            // A change set that was not finished may have left a revision that never was.
+            record.revisions.retain(|known| known.revision <= function.revision);
+            Ok(record)
+        }
         None => {
             let first = RevisionRecord {
                 revision: function.revision,

@@ -44,7 +44,7 @@ pub struct Description {
     pub functions: Vec<Described>,
     /// Schemas that functions share, by name.
     pub definitions: BTreeMap<String, Value>,
-    /// Contents that bindings name by digest (descriptors).
+    /// Contents that bindings name (descriptors), each by its [`Digest::of`] that content alone.
     pub attachments: Vec<Bytes>,
     /// What was wrong with single operations and left them out, each for a person.
     pub complaints: Vec<String>,
@@ -77,7 +77,7 @@ pub struct Function {
     pub tags: Box<[Box<str>]>,
     /// What the kind needs to call it, as JSON text.
     pub binding: Box<RawValue>,
-    /// The content of its input schema in the store.
+    /// The content of its input schema in the store; what it refers to lies beside it.
     pub input: Digest,
     /// The content of its output schema in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -191,7 +191,8 @@ impl Pending {
         if let Ok(at) = self.records.binary_search_by_key(&record, |(record, _)| *record) {
             let function: FunctionRecord<'_> = decode(key, bytes)?;
             let function = function.into_function(|name| settings.kind(name));
-            self.functions.push(Arc::new(FunctionEntry::new(function, record, self.records[at].1)));
+            let definitions = self.records[at].1;
+            self.functions.push(Arc::new(FunctionEntry { function, record, definitions }));
         }
         Ok(())
     }
@@ -202,8 +203,6 @@ impl Pending {
             tracing::warn!(upstream = %self.upstream.id, missing, "functions are missing in the store; they are looked for again");
             unsettle(&mut self.upstream);
         }
-        self.functions.sort_unstable_by(|a, b| a.function.name.cmp(&b.function.name));
-        let functions = self.functions.into();
-        UpstreamEntry { upstream: self.upstream, functions, unconfirmed: false, tables: self.tables }
+        UpstreamEntry::new(self.upstream, self.functions, self.tables)
     }
 }

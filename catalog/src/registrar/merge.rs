@@ -76,11 +76,11 @@ impl Stage<'_> {
         if let Some(agreements) = self.agreements.get_mut(&id) {
             agreements.remove(kind);
         }
-        let mut next = UpstreamEntry::clone(entry);
-        next.upstream.kinds.remove(kind);
-        let functions = std::mem::take(&mut next.functions).into_vec();
-        next.functions = functions.into_iter().filter(|function| function.function.kind != *kind).collect();
-        next.tables = in_use(&next.functions, entry.tables.to_vec());
+        let mut upstream = entry.upstream.clone();
+        upstream.kinds.remove(kind);
+        let functions: Vec<_> = entry.functions.iter().filter(|f| f.function.kind != *kind).cloned().collect();
+        let tables = in_use(&functions, entry.tables.to_vec());
+        let mut next = UpstreamEntry::new(upstream, functions, tables);
         next.unconfirmed = self.is_open(&id);
         self.batch.put(Some(entry), next, Vec::new());
         self.merged(&id, kind)
@@ -123,12 +123,13 @@ impl Stage<'_> {
             self.show_unconfirmed(entry);
             return self.merged(id, kind);
         }
-        let mut next = UpstreamEntry::clone(entry);
         let mut draft = Draft { id, kind, content: &content, stage: self, records: Vec::new() };
-        next.functions = draft.functions(entry, &verdict, &candidates, found.pasts);
+        let functions = draft.functions(entry, &verdict, &candidates, found.pasts);
         let mut records = draft.records;
-        next.tables = in_use(&next.functions, entry.tables.iter().chain(&content.table).cloned().collect());
-        next.upstream.kinds.insert(kind.clone(), state);
+        let tables = in_use(&functions, entry.tables.iter().chain(&content.table).cloned().collect());
+        let mut upstream = entry.upstream.clone();
+        upstream.kinds.insert(kind.clone(), state);
+        let mut next = UpstreamEntry::new(upstream, functions, tables);
         next.unconfirmed = self.is_open(id);
         let fresh = &next.blobs() - &entry.blobs();
         let blob = |digest| Some((Key::Blob(id.clone(), digest), content.blobs.get(&digest)?.clone()));
@@ -208,7 +209,7 @@ impl Draft<'_, '_> {
         verdict: &Verdict<'_>,
         candidates: &HashMap<&str, &Candidate>,
         mut pasts: Pasts,
-    ) -> Box<[Arc<FunctionEntry>]> {
+    ) -> Vec<Arc<FunctionEntry>> {
         let mut functions = Vec::with_capacity(entry.functions.len() + verdict.add.len());
         for old in &entry.functions {
             let origin = &*old.function.origin;
@@ -232,8 +233,7 @@ impl Draft<'_, '_> {
             let function = self.function(new, name.into());
             functions.push(self.record(function, new));
         }
-        functions.sort_unstable_by(|a, b| a.function.name.cmp(&b.function.name));
-        functions.into()
+        functions
     }
 
     /// A function that is as it was; only the table that it finds its definitions in may be another.
@@ -279,7 +279,7 @@ impl Draft<'_, '_> {
         let bytes = encode(&FunctionRecord::of(&function));
         let record = Digest::of([&*bytes]);
         self.records.push((Key::Function(self.id.clone(), record), bytes));
-        Arc::new(FunctionEntry::new(function, record, self.table(new)))
+        Arc::new(FunctionEntry { function, record, definitions: self.table(new) })
     }
 
     fn table(&self, new: &Candidate) -> Option<Digest> {

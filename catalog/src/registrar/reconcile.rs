@@ -87,7 +87,7 @@ impl Stage<'_> {
             revision: 0,
             kinds: Default::default(),
         };
-        let entry = UpstreamEntry { upstream, functions: [].into(), unconfirmed: false, tables: [].into() };
+        let entry = UpstreamEntry::new(upstream, Vec::new(), [].into());
         let records = vec![(Key::Endpoints(id.clone()), record(&listed.endpoints))];
         self.batch.put(None, entry, records);
         self.batch.endpoints.push(EndpointChange::Set { id, endpoints: listed.endpoints, order, written: true });

@@ -17,7 +17,7 @@ use crate::store::{ChangeSet, Key, Store, StoreError};
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
     touched: BTreeSet<UpstreamId>,
-    /// Contents and events that it wrote or dropped.
+    /// What else it wrote or dropped.
     keys: BTreeSet<Key>,
     /// Its revisions, and how many events each has.
     events: Vec<(u64, u32)>,
@@ -27,7 +27,7 @@ impl Doubt {
     /// About `batch`, which was to follow the snapshot `before`.
     pub(super) fn about(batch: &Batch, before: &Snapshot) -> Self {
         let keys = batch.sets.iter().flat_map(|set| set.records.iter().map(|(key, _)| key).chain(&set.drops));
-        let keys = keys.filter(|key| matches!(key, Key::Function(..) | Key::Blob(..) | Key::Event(..)));
+        let keys = keys.filter(|key| !matches!(key, Key::Meta | Key::Manifest(_)));
         Self {
             touched: batch.touched.iter().cloned().collect(),
             keys: keys.cloned().collect(),
@@ -67,6 +67,8 @@ pub(super) async fn recover(
     snapshot.revision = snapshot.revision.max(reached);
     let is_named = |key: &Key| match key {
         Key::Event(revision, _) => snapshot.events.get(revision).is_some(),
+        Key::Endpoints(id) => snapshot.by_id(id).is_some(),
+        Key::History(id, name) => snapshot.by_id(id).is_some_and(|entry| entry.function(name).is_some()),
         key => named.contains(key),
     };
     let drops = doubt.keys.into_iter().filter(|key| !is_named(key)).collect();

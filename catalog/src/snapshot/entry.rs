@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::texts::Texts;
 use crate::model::{Digest, Function, Upstream};
 
 /// One upstream with its functions.
@@ -18,6 +19,8 @@ pub struct UpstreamEntry {
     pub unconfirmed: bool,
     /// What its functions share.
     pub(crate) tables: Box<[Table]>,
+    /// What search looks at.
+    pub(crate) texts: Arc<Texts>,
 }
 
 /// Which definition has which content, kept as a blob; here only what it takes to know which blobs are in use.
@@ -30,6 +33,13 @@ pub(crate) struct Table {
 }
 
 impl UpstreamEntry {
+    /// `upstream` with these functions, in any order, and the tables that they refer to.
+    pub(crate) fn new(upstream: Upstream, mut functions: Vec<Arc<FunctionEntry>>, tables: Box<[Table]>) -> Self {
+        functions.sort_unstable_by(|a, b| a.function.name.cmp(&b.function.name));
+        let texts = Arc::new(Texts::new(&functions));
+        Self { upstream, functions: functions.into(), unconfirmed: false, tables, texts }
+    }
+
     /// The function called `name`.
     pub fn function(&self, name: &str) -> Option<&Arc<FunctionEntry>> {
         let at = self.functions.binary_search_by(|f| (*f.function.name).cmp(name)).ok()?;
@@ -52,28 +62,6 @@ pub struct FunctionEntry {
     pub record: Digest,
     /// The table of the definitions that its schemas refer to.
     pub(crate) definitions: Option<Digest>,
-    /// What search looks at, in lower case: the name, a line end, and the rest.
-    pub(crate) text: Arc<str>,
-}
-
-/// How much of a description search looks at, in bytes: its first lines say what a function is about.
-const SEARCHED_DESCRIPTION: usize = 256;
-
-impl FunctionEntry {
-    pub(crate) fn new(function: Function, record: Digest, definitions: Option<Digest>) -> Self {
-        let mut text = String::with_capacity(function.name.len() + function.origin.len() + 128);
-        text.push_str(&function.name);
-        let summary = function.summary.as_deref().into_iter();
-        let description = function.description.as_deref().map(|text| cut(text, SEARCHED_DESCRIPTION));
-        let tags = function.tags.iter().map(|tag| &**tag);
-        for part in [&*function.origin].into_iter().chain(summary).chain(tags).chain(description) {
-            text.push('\n');
-            text.push_str(part);
-        }
-        text.make_ascii_lowercase();
-        let text = if text.is_ascii() { text } else { text.to_lowercase() };
-        Self { function, record, definitions, text: text.into() }
-    }
 }
 
 impl Function {

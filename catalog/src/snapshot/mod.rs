@@ -6,13 +6,14 @@ mod sorted;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use entry::{FunctionEntry, UpstreamEntry};
 pub(crate) use entry::{Table, cut};
-pub use search::{Query, Rank};
+pub use search::Query;
 pub use sorted::Sorted;
 pub use sources::{HeldBack, SourceView};
 

@@ -1,5 +1,6 @@
-//! Full-text search over functions: words in the precomputed lower-case text of each, one after the other. A hundred
-//! thousand texts are some tens of megabytes, which a vectorised search goes through in milliseconds; an index would cost more than it saves.
+//! Full-text search over functions: words in the lower-case texts of each upstream, one upstream after the other. A hundred
+//! thousand texts are some tens of megabytes, which a vectorised search goes through in milliseconds; an index would cost more
+//! than it saves.
 
 use std::sync::Arc;
 
@@ -7,9 +8,9 @@ use memchr::memmem::Finder;
 
 use super::{FunctionEntry, Snapshot, UpstreamEntry, UpstreamKey};
 
-/// How well a function fits a query; better ones are smaller.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Rank {
+/// How well a function fits a query, best first.
+#[derive(Clone, Copy)]
+enum Rank {
     /// Its name is the query.
     Exact,
     /// Its name begins with the query.
@@ -45,11 +46,6 @@ impl Query {
         Self { words: text.split_whitespace().take(MAX_WORDS).map(word).collect() }
     }
 
-    /// How well `function` of the upstream called `upstream` fits; `None` when it does not.
-    pub fn rank(&self, upstream: &str, function: &FunctionEntry) -> Option<Rank> {
-        self.of(upstream).rank(function)
-    }
-
     fn of(&self, upstream: &str) -> Wanted<'_> {
         // Upstream names have no upper case.
         let open = self.words.iter().filter(|(_, word)| word.find(upstream.as_bytes()).is_none());
@@ -62,9 +58,13 @@ impl Query {
 }
 
 impl Wanted<'_> {
-    fn rank(&self, function: &FunctionEntry) -> Option<Rank> {
-        let text = function.text.as_bytes();
-        if !self.is_found && !self.words.iter().all(|word| word.find(text).is_some()) {
+    /// Whether any of `texts` can fit.
+    fn may_be_in(&self, texts: &[u8]) -> bool {
+        self.is_found || self.words.iter().all(|word| word.find(texts).is_some())
+    }
+
+    fn rank(&self, text: &[u8]) -> Option<Rank> {
+        if !self.may_be_in(text) {
             return None;
         }
         let name = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
@@ -87,8 +87,11 @@ impl Snapshot {
         let mut ranks: [Vec<_>; 4] = Default::default();
         for upstream in self.upstreams(None) {
             let wanted = query.of(&upstream.upstream.name);
-            for function in &upstream.functions {
-                if let Some(rank) = wanted.rank(function)
+            if !wanted.may_be_in(upstream.texts.all()) {
+                continue;
+            }
+            for (function, text) in upstream.functions.iter().zip(upstream.texts.each()) {
+                if let Some(rank) = wanted.rank(text)
                     && keep(upstream, function)
                 {
                     ranks[rank as usize].push((upstream, function));

@@ -70,7 +70,7 @@ fn upstream(name: &str, functions: &[(&str, &str)]) -> Arc<UpstreamEntry> {
             first_seen: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
         };
-        Arc::new(FunctionEntry::new(function, Digest::of([name.as_bytes()]), None))
+        Arc::new(FunctionEntry { function, record: Digest::of([name.as_bytes()]), definitions: None })
     };
     let upstream = Upstream {
         id: UpstreamId::new(name, &origin),
@@ -83,9 +83,7 @@ fn upstream(name: &str, functions: &[(&str, &str)]) -> Arc<UpstreamEntry> {
         revision: 1,
         kinds: BTreeMap::new(),
     };
-    let mut functions: Vec<_> = functions.iter().map(function).collect();
-    functions.sort_by(|a, b| a.function.name.cmp(&b.function.name));
-    Arc::new(UpstreamEntry { upstream, functions: functions.into(), unconfirmed: false, tables: [].into() })
+    Arc::new(UpstreamEntry::new(upstream, functions.iter().map(function).collect(), [].into()))
 }
 
 fn snapshot() -> Snapshot {

@@ -18,6 +18,9 @@ pub enum Fault {
     Deny,
     /// Only the first change sets are written, this many, and the caller gets an error (a lost connection).
     Break(usize),
+    /// Of the first change set only the records are written, not what makes them visible, and the caller gets an error (the same, in a
+    /// store that writes a set in steps).
+    Tear,
     /// Nothing happens until the fault is another one or none.
     Hang,
     /// It panics.
@@ -77,6 +80,11 @@ impl Store for Faulty {
                 Some(Fault::Break(first)) => {
                     changes.truncate(first);
                     self.write(changes).await?;
+                }
+                Some(Fault::Tear) => {
+                    changes.truncate(1);
+                    let torn = |set: ChangeSet| ChangeSet { records: set.records, ..ChangeSet::default() };
+                    self.write(changes.into_iter().map(torn).collect()).await?;
                 }
                 Some(Fault::Panic) => panic!("it was told to panic"),
             }

@@ -4,6 +4,7 @@
 //!
 //! - [`Store::commit`] returns when the whole change set is durable, on power loss too, and a reader never sees half of it.
 //!   A backend without large transactions writes blobs first and the manifest last, and drops what is no longer named after that.
+//!   After an error any part of it may have happened, up to a torn set; the registrar reads what did before it goes on.
 //! - [`Store::load`] sees whole change sets alone.
 //! - Blobs (functions, schemas) never change under their key: it holds the digest of their content.
 

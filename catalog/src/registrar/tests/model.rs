@@ -61,6 +61,7 @@ fn act() -> impl Strategy<Value = (Act, Option<Fault>)> {
         1 => Just(Some(Fault::Refuse)),
         1 => Just(Some(Fault::Deny)),
         1 => (0..3_usize).prop_map(|n| Some(Fault::Break(n))),
+        1 => Just(Some(Fault::Tear)),
         1 => Just(Some(Fault::Panic)),
     ];
     (act, fault)
@@ -277,8 +278,8 @@ async fn check_again(bench: &Bench) {
     let (again, _) = open(bench.memory.clone(), settings).await.unwrap();
     let text = |snapshot: &Snapshot| {
         let entries = snapshot.upstreams(None).map(|entry| {
-            let functions: Vec<_> = entry.functions.iter().map(|f| (f.record, f.definitions, &f.text)).collect();
-            format!("{:?} {functions:?} {:?}", entry.upstream, entry.tables)
+            let functions: Vec<_> = entry.functions.iter().map(|f| (f.record, f.definitions)).collect();
+            format!("{:?} {functions:?} {:?} {:?}", entry.upstream, entry.tables, entry.texts)
         });
         (entries.collect::<Vec<_>>(), snapshot.revision, snapshot.function_count(), snapshot.logged, snapshot.trimmed)
     };
