@@ -1,5 +1,6 @@
 //! The door to the catalog: everything outside this crate reads and writes through [`Catalog`].
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,6 +32,9 @@ pub enum CatalogError {
     /// A source still lists it.
     #[error("{0} is still listed by its source; it can be forgotten once it is not")]
     StillListed(String),
+    /// A backup could not be written.
+    #[error("the backup cannot be written: {0}")]
+    Backup(Arc<str>),
     /// The daemon is stopping.
     #[error("the catalog is closed")]
     Closed,
@@ -208,6 +212,11 @@ impl Catalog {
     /// Says which sources are configured: entries of others stay, marked stale.
     pub async fn configured(&self, sources: Vec<SourceId>) -> Result<(), CatalogError> {
         self.ask(|answer| Request::Configured(sources, answer)).await
+    }
+
+    /// Writes one revision of the store to `file` and hands it back; changes wait meanwhile.
+    pub async fn backup(&self, file: File) -> Result<File, CatalogError> {
+        self.ask(|answer| Request::Backup(file, answer)).await
     }
 
     /// Ends the registrar. Returns when all that was taken is written, endpoints too.

@@ -1,5 +1,7 @@
 //! What the registrar is asked to do, each with the way of its answer.
 
+use std::fs::File;
+
 use tokio::sync::oneshot;
 
 use crate::handle::CatalogError;
@@ -22,6 +24,8 @@ pub(crate) enum Request {
     Accept(SourceId, Answer<Receipt>),
     Forget(UpstreamId, Answer<u64>),
     Configured(Vec<SourceId>, Answer<()>),
+    /// Answered with the file when all of one revision is in it.
+    Backup(File, Answer<File>),
     Failing(SourceId, String, Answer<()>),
     Close(Answer<()>),
 }
@@ -34,6 +38,7 @@ impl Request {
             Self::Report(_, _, answer) | Self::Accept(_, answer) => drop(answer.send(Err(error))),
             Self::Looked(_, answer) => drop(answer.send(Err(error))),
             Self::Forget(_, answer) => drop(answer.send(Err(error))),
+            Self::Backup(_, answer) => drop(answer.send(Err(error))),
             Self::Configured(_, answer) | Self::Failing(_, _, answer) | Self::Close(answer) => {
                 drop(answer.send(Err(error)));
             }

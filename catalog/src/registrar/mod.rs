@@ -22,6 +22,7 @@ mod stage;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use crate::model::{Kind, UpstreamId};
 use crate::request::{Answer, QUEUE, Request};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
+use crate::store::archive::{self, ArchiveError};
 use crate::store::{Store, StoreError};
 
 pub(crate) use merge::{Found, LookAnswer, Looked};
@@ -75,6 +77,7 @@ pub async fn open(store: Arc<dyn Store>, settings: Settings) -> Result<(Catalog,
         agreements: HashMap::new(),
         waiting: VecDeque::new(),
         arrivals: 0,
+        backups: VecDeque::new(),
         trouble: None,
         closing: None,
     };
@@ -96,6 +99,8 @@ pub struct Registrar {
     /// Requests that have arrived, each with its number.
     waiting: VecDeque<(u64, Request)>,
     arrivals: u64,
+    /// Files to which the store is to be written, between two commits.
+    backups: VecDeque<(File, Answer<File>)>,
     trouble: Option<Trouble>,
     /// Set when no more requests are taken; whom to tell when all is written.
     closing: Option<Vec<Answer<()>>>,
@@ -119,6 +124,7 @@ type Work = BoxFuture<'static, Done>;
 enum Done {
     Committed(Box<Batch>, Result<(), (Doubt, StoreError)>),
     Recovered(Result<Box<(Snapshot, Vec<EndpointChange>)>, StoreError>),
+    BackedUp(Result<File, CatalogError>, Answer<File>),
 }
 
 impl Registrar {
@@ -162,6 +168,9 @@ impl Registrar {
             self.waiting.drain(..).for_each(|(_, request)| request.refuse(error.clone()));
             let is_due = trouble.retry_at <= Instant::now() && self.closing.is_none();
             return is_due.then(|| self.recover());
+        }
+        if let Some((file, answer)) = self.backups.pop_front() {
+            return Some(self.back_up(file, answer));
         }
         loop {
             let batch = self.stage();
@@ -211,6 +220,17 @@ impl Registrar {
         .boxed()
     }
 
+    /// Nothing is committed while this is under way, so that the file holds one revision.
+    fn back_up(&self, mut file: File, answer: Answer<File>) -> Work {
+        let store = self.store.clone();
+        async move {
+            let written = archive::write(&*store, &mut file).await;
+            let failed = |error: ArchiveError| CatalogError::Backup(error.to_string().into());
+            Done::BackedUp(written.map(|()| file).map_err(failed), answer)
+        }
+        .boxed()
+    }
+
     fn recover(&self) -> Work {
         let Some(trouble) = &self.trouble else { return futures_util::future::pending().boxed() };
         let (store, settings) = (self.store.clone(), self.settings.clone());
@@ -230,6 +250,8 @@ impl Registrar {
                 self.adopt(snapshot, endpoints, true);
             }
             Done::Recovered(Err(error)) => self.still_troubled(error),
+            // Whoever asked may have gone away.
+            Done::BackedUp(outcome, answer) => drop(answer.send(outcome)),
         }
     }
 

@@ -52,6 +52,10 @@ impl Registrar {
                 self.closing.get_or_insert_default().push(answer);
                 false
             }
+            Request::Backup(file, answer) => {
+                self.backups.push_back((file, answer));
+                false
+            }
             Request::Report(source, Report::Endpoints(key, endpoints), answer) => {
                 let is_heard = self.sources.heard(&source);
                 let origin = Origin { source: source.clone(), key: key.clone() };

@@ -39,8 +39,8 @@ impl Stage<'_> {
                 let revision = self.forget(&id);
                 self.answer(answer, revision);
             }
-            // Answered on arrival.
-            Request::Configured(..) | Request::Failing(..) | Request::Close(_) => {}
+            // Taken care of on arrival.
+            Request::Configured(..) | Request::Failing(..) | Request::Backup(..) | Request::Close(_) => {}
         }
     }
 
