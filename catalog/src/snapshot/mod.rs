@@ -8,7 +8,7 @@ mod sources;
 mod tests;
 mod texts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use entry::{FunctionEntry, UpstreamEntry};
@@ -87,6 +87,15 @@ impl Snapshot {
         let first = Origin { source: source.clone(), key: "".into() };
         let entries = self.origins.iter(Some(&first));
         entries.take_while(move |(origin, _)| origin.source == first.source).map(|(origin, id)| (&origin.key, id))
+    }
+
+    /// The upstreams that are new, gone or changed since `before`, or have other endpoints, each once. The work is proportional to what
+    /// changed.
+    pub fn changed_since<'a>(&'a self, before: &'a Self) -> BTreeSet<&'a UpstreamId> {
+        let upstreams = self.upstreams.differing(&before.upstreams, Arc::ptr_eq);
+        let endpoints = self.endpoints.differing(&before.endpoints, EndpointSet::eq);
+        let ids = upstreams.into_iter().flat_map(|(_, was, is)| was.into_iter().chain(is)).map(|entry| &entry.upstream.id);
+        ids.chain(endpoints.into_iter().map(|(id, _, _)| id)).collect()
     }
 
     /// How many upstreams there are.

@@ -3,6 +3,7 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A chunk that grows past this is split in two.
@@ -62,6 +63,41 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         };
         let first = self.chunks.get(chunk).map(|c| &c[at.min(c.len())..]).unwrap_or_default();
         first.iter().chain(self.chunks.iter().skip(chunk + 1).flat_map(|c| c.iter()))
+    }
+
+    /// The entries that are not the same in `before`, each as it was and as it is. The work is proportional to the chunks that the two
+    /// do not share.
+    pub fn differing<'a>(
+        &'a self,
+        before: &'a Self,
+        same: impl Fn(&V, &V) -> bool,
+    ) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
+        let mut differing = Vec::new();
+        let (old, new) = (before.unshared(self), self.unshared(before));
+        let (mut old, mut new) = (old.peekable(), new.peekable());
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (Some((was, _)), Some((is, _))) => was.cmp(is),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return differing,
+            };
+            let was = if order.is_le() { old.next() } else { None };
+            let is = if order.is_ge() { new.next() } else { None };
+            match (was, is) {
+                (Some((_, was)), Some((_, is))) if same(was, is) => {}
+                (Some((key, _)), _) | (None, Some((key, _))) => {
+                    differing.push((key, was.map(|(_, value)| value), is.map(|(_, value)| value)));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// The entries of the chunks that `other` has not.
+    fn unshared(&self, other: &Self) -> impl Iterator<Item = &(K, V)> {
+        let shared: HashSet<_> = other.chunks.iter().map(Arc::as_ptr).collect();
+        self.chunks.iter().filter(move |chunk| !shared.contains(&Arc::as_ptr(chunk))).flat_map(|chunk| chunk.iter())
     }
 
     /// Sets the value under `key` and returns the one before.
@@ -133,5 +169,32 @@ impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Sorted<K, V> {
             chunks.push(Arc::new(current));
         }
         Self { chunks: Arc::new(chunks), len }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_what_was_inserted_changed_or_removed() {
+        let before: Sorted<u32, u32> = (0..1_000).map(|key| (2 * key, key)).collect();
+        let mut after = before.clone();
+        assert!(after.differing(&before, |a, b| a == b).is_empty());
+        after.insert(7, 7);
+        after.insert(8, 99);
+        after.insert(10, 5);
+        after.remove(&1_000);
+        after.insert(5_000, 1);
+        let differing = after.differing(&before, |a, b| a == b);
+        let wanted = [
+            (&7, None, Some(&7)),
+            (&8, Some(&4), Some(&99)),
+            (&1_000, Some(&500), None),
+            (&5_000, None, Some(&1)),
+        ];
+        assert_eq!(differing, wanted);
+        assert_eq!(before.differing(&Sorted::default(), |a, b| a == b).len(), 1_000);
+        assert_eq!(Sorted::default().differing(&before, |a, b| a == b).len(), 1_000);
     }
 }
