@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::model::Protocol;
 use catalog::report::Finding;
 use futures_util::future::BoxFuture;
 
@@ -18,6 +19,10 @@ const DESCRIBER: &[u8] = b"grpc 1";
 pub(super) struct Reflection;
 
 impl Probe for Reflection {
+    fn looks_at(&self, _: Option<Protocol>) -> bool {
+        true
+    }
+
     fn probe<'a>(&'a self, target: &'a Target, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Finding, ProbeError>> {
         Box::pin(look(target, fetch))
     }
