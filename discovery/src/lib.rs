@@ -3,6 +3,12 @@
 //! A source may simply fail: the supervisor restarts it with backoff and jitter, paces it and shows its state. The prober
 //! offers each upstream to every function kind that can describe itself, politely: capped, paced, and recorded.
 
+pub mod attempts;
+mod backoff;
+pub mod fetch;
+pub mod policy;
 pub mod source;
+#[cfg(test)]
+mod testing;
 
-pub use source::{Reports, Source, SourceError};
+pub use source::{Source, SourceError};
