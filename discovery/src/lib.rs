@@ -5,10 +5,15 @@
 
 pub mod attempts;
 mod backoff;
+pub mod board;
 pub mod fetch;
 pub mod policy;
+mod reports;
 pub mod source;
+pub mod supervisor;
 #[cfg(test)]
 mod testing;
 
+pub use reports::Reports;
 pub use source::{Source, SourceError};
+pub use supervisor::Supervisor;

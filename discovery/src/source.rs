@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
+use catalog::CatalogError;
 use catalog::model::SourceId;
-use catalog::report::{Receipt, Report};
-use catalog::{Catalog, CatalogError};
 use futures_util::future::BoxFuture;
+
+use crate::reports::Reports;
 
 /// Watches one place. What every source does, and its exam checks:
 ///
@@ -35,23 +36,4 @@ pub enum SourceError {
     /// The catalog did not take it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-}
-
-/// Where one source's reports go. Each returns when the catalog has it durable and visible.
-#[derive(Clone, Debug)]
-pub struct Reports {
-    catalog: Catalog,
-    source: SourceId,
-}
-
-impl Reports {
-    /// Reports to `catalog` as `source`.
-    pub fn new(catalog: Catalog, source: SourceId) -> Self {
-        Self { catalog, source }
-    }
-
-    /// Hands `report` to the catalog.
-    pub async fn send(&self, report: Report) -> Result<Receipt, CatalogError> {
-        self.catalog.report(&self.source, report).await
-    }
 }

@@ -1,0 +1,237 @@
+//! The state of every source, for `GET /sources`, metrics and readiness.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::model::SourceId;
+use catalog::report::{Receipt, Report};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// The most entries that one source's list of what it leaves out has.
+pub const MOST_LEFT_OUT: usize = 1_000;
+
+/// How a source is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It has not given a full list in this process yet.
+    #[default]
+    Starting,
+    /// It watches, and what it reported is current.
+    Ok,
+    /// It broke and is run again after a while; what it listed stays.
+    Failing,
+    /// It is not run any more.
+    Stopped,
+}
+
+/// What is known of a source.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Which source: `consul`, `consul=10.0.0.1:8500`.
+    pub source: String,
+    /// How it is.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it last reported, or learned that nothing changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<Timestamp>,
+    /// Why it last broke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Failure>,
+    /// Upstreams that it lists.
+    pub upstreams: usize,
+    /// Their endpoints.
+    pub endpoints: usize,
+    /// How long the catalog took to make its last report visible, in milliseconds.
+    #[serde(rename = "lagMs", skip_serializing_if = "Option::is_none")]
+    pub lag: Option<u64>,
+    /// Why its last full list is held back, while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<String>,
+    /// How often it was run again.
+    pub restarts: u64,
+    /// What the place has and the source does not list, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, String>,
+}
+
+/// Why a source broke.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Failure {
+    /// When.
+    pub time: Timestamp,
+    /// What happened.
+    pub message: String,
+}
+
+#[derive(Debug)]
+struct Row {
+    status: Status,
+    listed: HashMap<Arc<str>, usize>,
+}
+
+/// All states. Cheap to clone; every clone is the same board.
+#[derive(Clone, Debug)]
+pub struct Board(Arc<watch::Sender<BTreeMap<SourceId, Row>>>);
+
+impl Default for Board {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(BTreeMap::new())))
+    }
+}
+
+impl Board {
+    /// The state of every source, in the order of their ids.
+    pub fn read(&self) -> Vec<Status> {
+        self.0.borrow().values().map(|row| row.status.clone()).collect()
+    }
+
+    /// Returns when `fact` holds for all sources together, at once if it does already.
+    pub async fn wait_for(&self, fact: impl Fn(&[Status]) -> bool) {
+        let mut changes = self.0.subscribe();
+        loop {
+            let now: Vec<_> = changes.borrow_and_update().values().map(|row| row.status.clone()).collect();
+            if fact(&now) || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Shows `source` as one that starts.
+    pub(crate) fn add(&self, source: &SourceId) {
+        self.0.send_modify(|rows| {
+            rows.entry(source.clone()).or_insert_with(|| Row { status: starting(source), listed: HashMap::new() });
+        });
+    }
+
+    pub(crate) fn reported(&self, source: &SourceId, report: Report, receipt: &Receipt, lag: Duration) {
+        self.change(source, |row| {
+            let taken = receipt.held_back.is_none();
+            match report {
+                Report::Full(all) if taken => {
+                    row.listed = all.into_iter().map(|l| (l.key, l.endpoints.len())).collect()
+                }
+                Report::Full(_) => {}
+                Report::Changed(one) => drop(row.listed.insert(one.key, one.endpoints.len())),
+                Report::Removed(key) => drop(row.listed.remove(&key)),
+                Report::Endpoints(key, endpoints) => drop(row.listed.insert(key, endpoints.len())),
+            }
+            row.status.upstreams = row.listed.len();
+            row.status.endpoints = row.listed.values().sum();
+            row.status.held_back.clone_from(&receipt.held_back);
+            row.status.lag = lag.as_millis().try_into().ok();
+            row.status.last_success = Some(Timestamp::now());
+            row.status.enter(State::Ok);
+        });
+    }
+
+    pub(crate) fn alive(&self, source: &SourceId) {
+        self.change(source, |row| {
+            row.status.last_success = Some(Timestamp::now());
+            row.status.enter(State::Ok);
+        });
+    }
+
+    pub(crate) fn leave_out(&self, source: &SourceId, left_out: impl IntoIterator<Item = (String, String)>) {
+        let left_out: BTreeMap<_, _> = left_out.into_iter().take(MOST_LEFT_OUT).collect();
+        self.change(source, |row| row.status.left_out = left_out);
+    }
+
+    /// Whether `source` has reported after `then`.
+    pub(crate) fn reported_since(&self, source: &SourceId, then: Timestamp) -> bool {
+        self.0.borrow().get(source).and_then(|row| row.status.last_success).is_some_and(|last| last > then)
+    }
+
+    pub(crate) fn failed(&self, source: &SourceId, message: String) {
+        self.change(source, |row| {
+            row.status.last_error = Some(Failure { time: Timestamp::now(), message });
+            row.status.restarts += 1;
+            row.status.enter(State::Failing);
+        });
+    }
+
+    pub(crate) fn stopped(&self, source: &SourceId) {
+        self.change(source, |row| row.status.enter(State::Stopped));
+    }
+
+    fn change(&self, source: &SourceId, change: impl FnOnce(&mut Row)) {
+        self.0.send_if_modified(|rows| rows.get_mut(source).map(change).is_some());
+    }
+}
+
+impl Status {
+    fn enter(&mut self, state: State) {
+        if self.state != state {
+            self.state = state;
+            self.since = Timestamp::now();
+        }
+    }
+}
+
+fn starting(source: &SourceId) -> Status {
+    Status {
+        source: source.to_string(),
+        state: State::Starting,
+        since: Timestamp::now(),
+        last_success: None,
+        last_error: None,
+        upstreams: 0,
+        endpoints: 0,
+        lag: None,
+        held_back: None,
+        restarts: 0,
+        left_out: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::model::{Endpoint, UpstreamSpec};
+    use catalog::report::Listed;
+
+    use super::*;
+
+    fn listed(key: &str, endpoints: usize) -> Listed {
+        let endpoint = Endpoint::at("127.0.0.1:1".parse().unwrap());
+        let (spec, endpoints) = (UpstreamSpec::default(), vec![endpoint; endpoints]);
+        Listed { key: key.into(), name: key.into(), namespace: None, spec, endpoints }
+    }
+
+    #[test]
+    fn reports_are_counted() {
+        let (board, source) = (Board::default(), SourceId::new("static", ""));
+        board.add(&source);
+        let check = |report: Report, held_back: Option<&str>, counts: (usize, usize)| {
+            let receipt = Receipt { revision: 1, held_back: held_back.map(str::to_owned) };
+            board.reported(&source, report, &receipt, Duration::from_millis(3));
+            let status = board.read().remove(0);
+            assert_eq!((status.upstreams, status.endpoints), counts);
+            assert_eq!((status.state, status.lag, status.held_back.as_deref()), (State::Ok, Some(3), held_back));
+        };
+        check(Report::Full(vec![listed("a", 2), listed("b", 1)]), None, (2, 3));
+        check(Report::Endpoints("a".into(), vec![]), None, (2, 1));
+        check(Report::Changed(Box::new(listed("c", 4))), None, (3, 5));
+        check(Report::Removed("b".into()), None, (2, 4));
+        check(Report::Full(vec![]), Some("too much"), (2, 4));
+        check(Report::Full(vec![]), None, (0, 0));
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_listed() {
+        let (board, source) = (Board::default(), SourceId::new("static", ""));
+        board.add(&source);
+        board.reported(&source, Report::Full(vec![listed("a", 1)]), &Receipt::default(), Duration::ZERO);
+        board.failed(&source, "gone".into());
+        let status = board.read().remove(0);
+        assert_eq!((status.state, status.upstreams, status.restarts), (State::Failing, 1, 1));
+        assert!(status.last_success.is_some() && status.last_error.unwrap().message == "gone");
+        board.alive(&source);
+        assert_eq!(board.read()[0].state, State::Ok);
+    }
+}

@@ -1,0 +1,70 @@
+//! Where a source's reports go: to the catalog, and what became of them to the [`Board`].
+
+use catalog::model::{SourceId, UpstreamSpec};
+use catalog::report::{Listed, Receipt, Report};
+use catalog::{Catalog, CatalogError};
+use tokio::time::Instant;
+
+use crate::board::Board;
+
+/// Where one source's reports go. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    catalog: Catalog,
+    source: SourceId,
+    board: Board,
+}
+
+impl Reports {
+    /// Reports to `catalog` as `source`, on a board of its own.
+    pub fn new(catalog: Catalog, source: SourceId) -> Self {
+        Self::shown_on(Board::default(), catalog, source)
+    }
+
+    /// The same, shown on `board`.
+    pub fn shown_on(board: Board, catalog: Catalog, source: SourceId) -> Self {
+        board.add(&source);
+        Self { catalog, source, board }
+    }
+
+    /// Hands `report` to the catalog. Returns when the catalog has it durable and visible.
+    pub async fn send(&self, report: Report) -> Result<Receipt, CatalogError> {
+        let (began, counted) = (Instant::now(), report.clone());
+        let receipt = self.catalog.report(&self.source, report).await?;
+        self.board.reported(&self.source, counted, &receipt, began.elapsed());
+        Ok(receipt)
+    }
+
+    /// The place answered and nothing changed: what was reported is as of now.
+    pub fn alive(&self) {
+        self.board.alive(&self.source);
+    }
+
+    /// What the place has and the source does not list, each with the rule or fault that left it out; replaces what was said before.
+    pub fn leave_out(&self, left_out: impl IntoIterator<Item = (String, String)>) {
+        self.board.leave_out(&self.source, left_out);
+    }
+
+    /// What the catalog holds of this source: for a source that cannot find out at its start what it listed in an earlier run, and
+    /// must not take that away.
+    pub fn held(&self) -> Vec<Listed> {
+        let snapshot = self.catalog.snapshot();
+        let ours = snapshot.upstreams_of(&self.source);
+        ours.filter_map(|(key, id)| {
+            let upstream = &snapshot.by_id(id)?.upstream;
+            Some(Listed {
+                key: key.clone(),
+                name: upstream.name.to_string(),
+                namespace: Some(upstream.namespace.to_string()),
+                spec: UpstreamSpec::clone(&upstream.spec),
+                endpoints: snapshot.endpoints(id).map(|set| set.all().to_vec()).unwrap_or_default(),
+            })
+        })
+        .collect()
+    }
+
+    /// The source that reports.
+    pub fn source(&self) -> &SourceId {
+        &self.source
+    }
+}
