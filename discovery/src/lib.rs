@@ -6,10 +6,14 @@
 pub mod attempts;
 mod backoff;
 pub mod board;
+#[cfg(test)]
+mod exam;
 pub mod fetch;
 pub mod policy;
+pub mod registry;
 mod reports;
 pub mod source;
+pub mod sources;
 pub mod supervisor;
 #[cfg(test)]
 mod testing;

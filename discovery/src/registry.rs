@@ -1,0 +1,162 @@
+//! All kinds of sources, as one table. A new kind is a folder under `sources/` and a row here.
+
+use std::path::PathBuf;
+
+use crate::source::Source;
+use crate::sources::{files, fixed};
+
+/// One kind of source.
+pub struct SourceKind {
+    /// Its name in the catalog's vocabulary, and in `--source KIND`.
+    pub name: &'static str,
+    /// What it watches, in a line.
+    pub about: &'static str,
+    /// What configures it: a flag as the command line has it.
+    pub by: &'static str,
+    /// Whether `--source` names it.
+    pub selectable: bool,
+    /// The sources of this kind that the settings ask for. Opens no connection.
+    pub open: fn(&Settings) -> Result<Opened, SettingsError>,
+}
+
+/// Every kind, in the order in which newcomers get names.
+pub static SOURCE_KINDS: &[SourceKind] = &[
+    SourceKind {
+        name: "static",
+        about: "upstreams given on the command line",
+        by: "--upstream NAME=URL",
+        selectable: false,
+        open: open_fixed,
+    },
+    SourceKind {
+        name: "files",
+        about: "resources in watched files",
+        by: "--resources PATH",
+        selectable: false,
+        open: open_files,
+    },
+];
+
+/// What the command line and the environment say of sources.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Each `--upstream`.
+    pub upstreams: Vec<fixed::Upstream>,
+    /// Each `--resources`.
+    pub resources: Vec<PathBuf>,
+    /// Each `--source`; empty where each kind looks for itself whether the environment asks for it.
+    pub asked: Vec<Asked>,
+    /// The environment: what a variable holds.
+    pub environment: Option<fn(&str) -> Option<String>>,
+}
+
+/// One `--source KIND[=ADDRESS]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// The kind, or `none`.
+    pub kind: String,
+    /// Where.
+    pub address: Option<String>,
+}
+
+/// The sources of one kind.
+#[derive(Default)]
+pub struct Opened {
+    /// To be run.
+    pub sources: Vec<Box<dyn Source>>,
+    /// A line for the table at the start: what was found, or what was looked for and not found.
+    pub note: String,
+}
+
+/// Why settings cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// There is no such kind.
+    #[error("there is no source {0:?}; known are {1}")]
+    UnknownKind(String, String),
+    /// One kind cannot use what it is given.
+    #[error("--source {0}: {1}")]
+    Unusable(&'static str, String),
+}
+
+impl Settings {
+    /// How often and where a kind is asked for.
+    pub fn asked(&self, kind: &str) -> impl Iterator<Item = &Asked> {
+        self.asked.iter().filter(move |asked| asked.kind == kind)
+    }
+
+    /// Whether kinds look for themselves: any `--source` ends that.
+    pub fn looks_around(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// What an environment variable holds, where it holds something.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.and_then(|environment| environment(name)).filter(|value| !value.is_empty())
+    }
+}
+
+impl From<&str> for Asked {
+    fn from(text: &str) -> Self {
+        let (kind, address) = text.split_once('=').map_or((text, None), |(kind, address)| (kind, Some(address)));
+        Self { kind: kind.to_owned(), address: address.map(str::to_owned) }
+    }
+}
+
+/// The sources that the settings ask for, each kind with its name.
+pub fn open(settings: &Settings) -> Result<Vec<(&'static SourceKind, Opened)>, SettingsError> {
+    let selectable = || SOURCE_KINDS.iter().filter(|kind| kind.selectable).map(|kind| kind.name).chain(["none"]);
+    if let Some(unknown) = settings.asked.iter().find(|asked| selectable().all(|known| known != asked.kind)) {
+        let known: Vec<_> = selectable().collect();
+        return Err(SettingsError::UnknownKind(unknown.kind.clone(), known.join(", ")));
+    }
+    SOURCE_KINDS.iter().map(|kind| Ok((kind, (kind.open)(settings)?))).collect()
+}
+
+fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
+    let note = match settings.upstreams.len() {
+        0 => return Ok(Opened { note: "none given".into(), ..Opened::default() }),
+        count => format!("{count} given"),
+    };
+    Ok(Opened { sources: vec![Box::new(fixed::Fixed::new(settings.upstreams.clone()))], note })
+}
+
+fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
+    let paths: Vec<_> = settings.resources.iter().map(|path| path.display().to_string()).collect();
+    let source = |path: &PathBuf| Box::new(files::Files::new(path.clone())) as Box<dyn Source>;
+    let note = if paths.is_empty() { "none given".into() } else { format!("watching {}", paths.join(", ")) };
+    Ok(Opened { sources: settings.resources.iter().map(source).collect(), note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(settings: &Settings) -> Result<Vec<String>, String> {
+        let opened = open(settings).map_err(|error| error.to_string())?;
+        Ok(opened.iter().flat_map(|(_, opened)| &opened.sources).map(|source| source.id().to_string()).collect())
+    }
+
+    #[test]
+    fn settings_open_what_they_ask_for() {
+        assert_eq!(opened(&Settings::default()).unwrap(), Vec::<String>::new());
+        let upstreams = vec!["a=http://127.0.0.1:1".parse().unwrap(), "b=http://127.0.0.1:2".parse().unwrap()];
+        let settings = Settings { upstreams, resources: vec!["a.yaml".into(), "dir".into()], ..Settings::default() };
+        assert_eq!(opened(&settings).unwrap(), ["static", "static=a.yaml", "static=dir"]);
+        let none = Settings { asked: vec!["none".into()], ..settings };
+        assert_eq!(opened(&none).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn an_unknown_kind_is_refused_with_those_that_are_known() {
+        let settings = Settings { asked: vec!["zookeeper=localhost".into()], ..Settings::default() };
+        let error = opened(&settings).unwrap_err();
+        assert!(error.contains("\"zookeeper\"") && error.contains("none"), "{error}");
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let names: std::collections::BTreeSet<_> = SOURCE_KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), SOURCE_KINDS.len());
+    }
+}

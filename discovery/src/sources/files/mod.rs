@@ -1,0 +1,134 @@
+//! Resources in files: `Upstream`s with hosts written down, from a file or a folder that is watched.
+//!
+//! A document that is wrong costs itself only; what it said before stays listed. Only what is read without a fault proves an absence.
+
+mod fields;
+mod node;
+mod read;
+#[cfg(test)]
+mod tests;
+mod upstream;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catalog::model::SourceId;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+
+pub use fields::Severity;
+pub use read::Complaint;
+use read::{Content, Found};
+
+use super::hosts::{self, Lookup, Target, Written};
+use crate::reports::Reports;
+use crate::source::{Source, SourceError};
+
+/// Everything that is wrong with the resources at `path`, a file or a folder, in the order of files and lines. Blocks.
+pub fn check(path: &Path) -> Vec<Complaint> {
+    let mut complaints = match read::read(path) {
+        Ok(content) => content.complaints,
+        Err(error) => {
+            let (file, message) = (path.to_owned(), error.to_string());
+            vec![Complaint { file, line: 1, column: 1, severity: Severity::Error, message }]
+        }
+    };
+    complaints.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    complaints
+}
+
+/// The source of the resources at one path.
+pub struct Files {
+    id: SourceId,
+    path: PathBuf,
+    lookup: Lookup,
+}
+
+impl Files {
+    /// Lists the upstreams at `path`, a file or a folder.
+    pub fn new(path: PathBuf) -> Self {
+        Self { id: SourceId::new("static", &path.to_string_lossy()), path, lookup: hosts::system() }
+    }
+}
+
+impl Source for Files {
+    fn id(&self) -> &SourceId {
+        &self.id
+    }
+
+    fn run<'a>(&'a self, reports: &'a Reports) -> BoxFuture<'a, Result<Infallible, SourceError>> {
+        Box::pin(async move {
+            let changes = watch::Changes::of(&self.path).map_err(|cause| self.broken(cause))?;
+            let reading = Reading { files: self, reports, changes, last: None };
+            hosts::keep(reports, self.lookup.clone(), stream::try_unfold(reading, Reading::next)).await
+        })
+    }
+}
+
+impl Files {
+    fn broken(&self, cause: impl ToString) -> SourceError {
+        SourceError::Place { act: format!("reading {}", self.path.display()), cause: cause.to_string() }
+    }
+}
+
+type View = BTreeMap<Arc<str>, Target>;
+
+/// One run: what was read last, and the watch that says when to read again.
+struct Reading<'a> {
+    files: &'a Files,
+    reports: &'a Reports,
+    changes: watch::Changes,
+    last: Option<View>,
+}
+
+impl Reading<'_> {
+    /// Reads at once, then whenever something may have changed.
+    async fn next(mut self) -> Result<Option<(Written, Self)>, SourceError> {
+        if self.last.is_some() {
+            self.changes.next().await;
+        }
+        let path = self.files.path.clone();
+        let read = tokio::task::spawn_blocking(move || read::read(&path)).await;
+        let content = read.map_err(|cause| self.files.broken(cause))?.map_err(|cause| self.files.broken(cause))?;
+        content.complaints.iter().for_each(|complaint| tracing::warn!(%complaint, "resource"));
+        let last = self.last.take().unwrap_or_else(|| self.held(&content));
+        let left_out = content.complaints.iter().filter(|complaint| complaint.severity == Severity::Error);
+        let left_out =
+            left_out.map(|c| (format!("{}:{}:{}", c.file.display(), c.line, c.column), c.message.clone())).collect();
+        let view = merged(last, content);
+        let targets = view.values().cloned().collect();
+        self.last = Some(view);
+        Ok(Some((Written { targets, left_out }, self)))
+    }
+
+    /// What an earlier run listed, where this one cannot read everything.
+    fn held(&self, content: &Content) -> View {
+        match content.found.iter().all(|found| matches!(found, Found::Good(_))) {
+            true => View::new(),
+            false => self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed.into())).collect(),
+        }
+    }
+}
+
+/// What is read now, with what was read `last` where that is not readable any more.
+fn merged(last: View, content: Content) -> View {
+    let mut view = View::new();
+    let mut refused = Vec::new();
+    let mut unreadable = false;
+    for found in content.found {
+        match found {
+            Found::Good(target) => drop(view.insert(target.key.clone(), *target)),
+            Found::Refused(key) => refused.push(key),
+            Found::Unreadable => unreadable = true,
+        }
+    }
+    for (key, target) in last {
+        if unreadable || refused.iter().any(|refused| **refused == *key) {
+            view.entry(key).or_insert(target);
+        }
+    }
+    view
+}

@@ -1,0 +1,220 @@
+//! Upstreams whose hosts are written down: names are resolved here, again and again, so that the catalog has addresses alone.
+//!
+//! Shared by the sources that have such lists. A name that cannot be resolved keeps its last good addresses, those of an earlier run too.
+
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::model::{Endpoint, Health, UpstreamSpec};
+use catalog::report::{Listed, Report};
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+use crate::reports::Reports;
+use crate::source::SourceError;
+use names::{Answer, Names};
+pub(crate) use names::{Lookup, system};
+
+/// How long the first full list waits for names: one that hangs must not hide the others.
+const FIRST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// An upstream as it is written down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Target {
+    /// The source's key for it.
+    pub(crate) key: Arc<str>,
+    /// The name that it asks for.
+    pub(crate) name: String,
+    /// Its namespace, where one is given.
+    pub(crate) namespace: Option<String>,
+    /// What is said of it.
+    pub(crate) spec: UpstreamSpec,
+    /// Where it is.
+    pub(crate) hosts: Vec<Host>,
+}
+
+/// One host of an upstream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Host {
+    /// Its address, or a name that has some.
+    pub(crate) at: At,
+    /// Its port.
+    pub(crate) port: u16,
+    /// The weight of each of its addresses.
+    pub(crate) weight: u32,
+}
+
+/// Where a host is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum At {
+    /// There.
+    Address(IpAddr),
+    /// Wherever this name leads.
+    Name(Arc<str>),
+}
+
+impl At {
+    /// `text` as an address, else as a name.
+    pub(crate) fn new(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Name(text.to_ascii_lowercase().into()), Self::Address)
+    }
+}
+
+impl From<Listed> for Target {
+    /// What is listed, with the addresses that it has now.
+    fn from(listed: Listed) -> Self {
+        let host = |e: &Endpoint| Host { at: At::Address(e.address.ip()), port: e.address.port(), weight: e.weight };
+        let hosts = listed.endpoints.iter().map(host).collect();
+        Self { key: listed.key, name: listed.name, namespace: listed.namespace, spec: listed.spec, hosts }
+    }
+}
+
+/// All that is written down at a time.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Written {
+    /// What is to be listed.
+    pub(crate) targets: Vec<Target>,
+    /// What is not, and why.
+    pub(crate) left_out: Vec<(String, String)>,
+}
+
+/// Lists what is `written`: each item is all of it, the first one what the full list is made of. Watches until `written` or the
+/// catalog breaks; a stream that ends stands for one that never changes.
+pub(crate) async fn keep(
+    reports: &Reports,
+    lookup: Lookup,
+    written: impl Stream<Item = Result<Written, SourceError>> + Send,
+) -> Result<Infallible, SourceError> {
+    let mut written = std::pin::pin!(written.fuse());
+    let mut list = List::new(reports, lookup);
+    let mut patience = None;
+    loop {
+        if !list.sent && patience.is_some_and(|end| list.names.all_answered() || Instant::now() >= end) {
+            list.send_all().await?;
+        }
+        let wait = async {
+            match patience.filter(|_| !list.sent) {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(next) = written.next() => {
+                list.take(next?).await?;
+                patience = patience.or_else(|| Some(Instant::now() + FIRST_ANSWERS));
+            }
+            answer = list.names.next() => list.answered(answer).await?,
+            () = wait => {}
+        }
+    }
+}
+
+/// What is listed.
+struct List<'a> {
+    reports: &'a Reports,
+    targets: BTreeMap<Arc<str>, Target>,
+    left_out: Vec<(String, String)>,
+    names: Names,
+    /// What the catalog has from an earlier run, for names that have no answer yet.
+    held: HashMap<Arc<str>, Vec<Endpoint>>,
+    sent: bool,
+}
+
+impl<'a> List<'a> {
+    fn new(reports: &'a Reports, lookup: Lookup) -> Self {
+        let (targets, left_out, names) = (BTreeMap::new(), Vec::new(), Names::new(lookup));
+        Self { reports, targets, left_out, names, held: HashMap::new(), sent: false }
+    }
+
+    /// Takes a new list; once the full one was sent, tells the catalog what changed.
+    async fn take(&mut self, written: Written) -> Result<(), SourceError> {
+        self.left_out = written.left_out;
+        let next: BTreeMap<_, _> = written.targets.into_iter().map(|target| (target.key.clone(), target)).collect();
+        let before = std::mem::replace(&mut self.targets, next);
+        self.names.keep(self.targets.values().flat_map(|target| &target.hosts).filter_map(|host| match &host.at {
+            At::Name(name) => Some(name.clone()),
+            At::Address(_) => None,
+        }));
+        self.show_left_out();
+        if !self.sent {
+            return Ok(());
+        }
+        for key in before.keys().filter(|key| !self.targets.contains_key(*key)) {
+            self.reports.send(Report::Removed(key.clone())).await?;
+        }
+        for (key, target) in self.targets.iter().filter(|(key, target)| before.get(*key) != Some(target)) {
+            tracing::debug!(%key, "changed");
+            self.reports.send(Report::Changed(Box::new(self.listed(target)))).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_all(&mut self) -> Result<(), SourceError> {
+        if !self.names.all_known() {
+            self.held = self.reports.held().into_iter().map(|listed| (listed.key, listed.endpoints)).collect();
+        }
+        let all = self.targets.values().map(|target| self.listed(target)).collect();
+        self.reports.send(Report::Full(all)).await?;
+        self.sent = true;
+        Ok(())
+    }
+
+    /// Takes the answer for one name.
+    async fn answered(&mut self, answer: Answer) -> Result<(), SourceError> {
+        let changed = self.names.answered(answer.clone());
+        if changed && self.sent {
+            for (key, target) in &self.targets {
+                if target.hosts.iter().any(|host| host.at == At::Name(answer.name.clone())) {
+                    self.reports.send(Report::Endpoints(key.clone(), self.endpoints(target))).await?;
+                }
+            }
+        }
+        if self.sent && self.names.all_known() {
+            self.held.clear();
+            self.reports.alive();
+        }
+        self.show_left_out();
+        Ok(())
+    }
+
+    fn show_left_out(&self) {
+        self.reports.leave_out(self.left_out.iter().cloned().chain(self.names.failures()));
+    }
+
+    fn listed(&self, target: &Target) -> Listed {
+        Listed {
+            key: target.key.clone(),
+            name: target.name.clone(),
+            namespace: target.namespace.clone(),
+            spec: target.spec.clone(),
+            endpoints: self.endpoints(target),
+        }
+    }
+
+    fn endpoints(&self, target: &Target) -> Vec<Endpoint> {
+        let mut endpoints = Vec::new();
+        for host in &target.hosts {
+            let at = |ip: &IpAddr| Endpoint { weight: host.weight, ..Endpoint::at(SocketAddr::new(*ip, host.port)) };
+            match &host.at {
+                At::Address(ip) => endpoints.push(at(ip)),
+                At::Name(name) => match self.names.addresses(name) {
+                    Some(addresses) => endpoints.extend(addresses.iter().map(at)),
+                    None => {
+                        let held = self.held.get(&target.key).into_iter().flatten();
+                        endpoints.extend(held.filter(|held| held.health == Health::Healthy).cloned());
+                    }
+                },
+            }
+        }
+        endpoints.sort_by_key(|endpoint| endpoint.address);
+        endpoints.dedup_by_key(|endpoint| endpoint.address);
+        endpoints
+    }
+}

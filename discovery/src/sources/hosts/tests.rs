@@ -1,0 +1,127 @@
+//! How names become endpoints, and stay so.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Mutex;
+
+use catalog::model::SourceId;
+use futures_util::stream;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::board::{Board, State};
+use crate::testing::{Bench, addresses};
+
+/// What names lead to; a name that is not there hangs.
+type Zone = Arc<Mutex<HashMap<&'static str, Result<Vec<&'static str>, &'static str>>>>;
+
+fn lookup(zone: &Zone) -> Lookup {
+    let zone = zone.clone();
+    Arc::new(move |name| {
+        let found = zone.lock().unwrap().get(&*name).cloned();
+        Box::pin(async move {
+            match found {
+                Some(Ok(found)) => Ok(found.iter().map(|ip| ip.parse().unwrap()).collect()),
+                Some(Err(error)) => Err(io::Error::other(error)),
+                None => std::future::pending().await,
+            }
+        })
+    })
+}
+
+fn target(name: &str, hosts: &[(&str, u16)]) -> Target {
+    let hosts = hosts.iter().map(|(host, port)| Host { at: At::new(host), port: *port, weight: 1 }).collect();
+    Target { key: name.into(), name: name.into(), namespace: None, spec: UpstreamSpec::default(), hosts }
+}
+
+fn written(targets: Vec<Target>) -> Result<Written, SourceError> {
+    Ok(Written { targets, left_out: Vec::new() })
+}
+
+struct Run {
+    bench: Bench,
+    board: Board,
+    tasks: JoinSet<()>,
+}
+
+impl Run {
+    async fn of(zone: &Zone, items: impl Stream<Item = Result<Written, SourceError>> + Send + 'static) -> Self {
+        let mut run = Self { bench: Bench::new().await, board: Board::default(), tasks: JoinSet::new() };
+        run.start(zone, items);
+        run
+    }
+
+    fn start(&mut self, zone: &Zone, items: impl Stream<Item = Result<Written, SourceError>> + Send + 'static) {
+        let source = SourceId::new("static", "");
+        let reports = Reports::shown_on(self.board.clone(), self.bench.catalog.clone(), source);
+        let lookup = lookup(zone);
+        self.tasks.spawn(async move { drop(keep(&reports, lookup, items).await) });
+    }
+
+    async fn until(&self, name: &str, wanted: &[&str]) {
+        self.bench.wait(|snapshot| addresses(snapshot, name).is_some_and(|found| found == wanted)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_followed_and_the_last_good_answer_is_kept() {
+    let zone: Zone = Arc::default();
+    zone.lock().unwrap().insert("a.test", Ok(vec!["10.0.0.2", "10.0.0.1"]));
+    let items =
+        stream::iter([written(vec![target("a", &[("A.test", 80)]), target("b", &[("10.9.9.9", 1), ("a.test", 2)])])]);
+    let run = Run::of(&zone, items).await;
+    run.until("a", &["10.0.0.1:80", "10.0.0.2:80"]).await;
+    run.until("b", &["10.0.0.1:2", "10.0.0.2:2", "10.9.9.9:1"]).await;
+
+    zone.lock().unwrap().insert("a.test", Err("no such name"));
+    run.board.wait_for(|statuses| statuses[0].left_out.contains_key("a.test")).await;
+    assert_eq!(run.board.read()[0].left_out["a.test"], "cannot be resolved: no such name");
+    run.until("a", &["10.0.0.1:80", "10.0.0.2:80"]).await;
+
+    zone.lock().unwrap().insert("a.test", Ok(vec!["10.0.0.3"]));
+    run.until("a", &["10.0.0.3:80"]).await;
+    run.until("b", &["10.0.0.3:2", "10.9.9.9:1"]).await;
+    run.board.wait_for(|statuses| statuses[0].left_out.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_hangs_hides_no_other_upstream() {
+    let zone: Zone = Arc::default();
+    let items = stream::iter([written(vec![target("a", &[("hangs.test", 80)]), target("b", &[("10.0.0.1", 80)])])]);
+    let began = Instant::now();
+    let run = Run::of(&zone, items).await;
+    run.until("b", &["10.0.0.1:80"]).await;
+    run.until("a", &[]).await;
+    assert!(began.elapsed() <= FIRST_ANSWERS + Duration::from_millis(10), "{:?}", began.elapsed());
+    assert_eq!(run.board.read()[0].state, State::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_without_an_answer_keeps_what_an_earlier_run_found() {
+    let zone: Zone = Arc::default();
+    zone.lock().unwrap().insert("a.test", Ok(vec!["10.0.0.1"]));
+    let items = || stream::iter([written(vec![target("a", &[("a.test", 80)])])]);
+    let mut run = Run::of(&zone, items()).await;
+    run.until("a", &["10.0.0.1:80"]).await;
+    run.tasks.shutdown().await;
+    zone.lock().unwrap().insert("a.test", Err("no such name"));
+    let before = run.board.read()[0].last_success;
+    run.start(&zone, items());
+    run.board.wait_for(|statuses| statuses[0].last_success > before).await;
+    run.until("a", &["10.0.0.1:80"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_list_is_told_as_changes() {
+    let (zone, (sender, receiver)) = (Zone::default(), tokio::sync::mpsc::channel(1));
+    let items = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let run = Run::of(&zone, items).await;
+    let many = |count: usize| (0..count).map(|nth| target(&format!("u{nth}"), &[("10.0.0.1", 80)])).collect::<Vec<_>>();
+    sender.send(written(many(30))).await.unwrap();
+    run.bench.wait(|snapshot| snapshot.upstream_count() == 30).await;
+    // As a full list this would be held back: too much is gone.
+    sender.send(written(vec![target("u0", &[("10.0.0.2", 80)])])).await.unwrap();
+    run.bench.wait(|snapshot| snapshot.upstream_count() == 1).await;
+    run.until("u0", &["10.0.0.2:80"]).await;
+    assert_eq!((run.board.read()[0].upstreams, run.board.read()[0].endpoints), (1, 1));
+}

@@ -1,0 +1,6 @@
+//! The sources, a folder each. All are rows of the [`registry`](crate::registry).
+
+pub mod files;
+pub mod fixed;
+mod hints;
+pub(crate) mod hosts;
