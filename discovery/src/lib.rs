@@ -10,6 +10,7 @@ pub mod board;
 mod exam;
 pub mod fetch;
 pub mod policy;
+pub mod prober;
 pub mod registry;
 mod reports;
 pub mod source;
@@ -18,6 +19,7 @@ pub mod supervisor;
 #[cfg(test)]
 mod testing;
 
+pub use prober::Prober;
 pub use reports::Reports;
 pub use source::{Source, SourceError};
 pub use supervisor::Supervisor;
