@@ -18,6 +18,7 @@ pub mod sources;
 pub mod supervisor;
 #[cfg(test)]
 mod testing;
+pub mod why;
 
 pub use prober::Prober;
 pub use reports::Reports;

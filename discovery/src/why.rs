@@ -1,0 +1,216 @@
+//! Why something is or is not in the catalog: what `portolan why` and `GET /why` answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use catalog::Catalog;
+use catalog::model::{Endpoint, Stale};
+use catalog::snapshot::{Snapshot, UpstreamEntry};
+use serde::Serialize;
+use url::Url;
+
+use crate::attempts::{Attempt, Journal};
+use crate::board::{Board, State as SourceState};
+use crate::prober::{Discovery, KindLook, Outcomes};
+
+/// Everything that explains. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Explainer {
+    /// What is known.
+    pub catalog: Catalog,
+    /// The namespace of names without one.
+    pub namespace: Arc<str>,
+    /// The state of the sources.
+    pub board: Board,
+    /// The state of the looks.
+    pub outcomes: Outcomes,
+    /// What was asked and answered.
+    pub journal: Journal,
+}
+
+/// The answer.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// What was asked about.
+    pub target: String,
+    /// The upstreams that it means; several may be at one address.
+    pub upstreams: Vec<Explained>,
+    /// Where no source lists it: which ones looked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Looked>,
+}
+
+/// One upstream.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explained {
+    /// Its permanent id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Which source lists it, and under which key.
+    pub origin: String,
+    /// Set while its source does not vouch for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Stale>,
+    /// Where it can be reached, with their health.
+    pub endpoints: Vec<Endpoint>,
+    /// The function that was asked about, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The rule by which it is looked at or not.
+    pub rule: String,
+    /// Where the looks at it stand.
+    pub discovery: Option<Discovery>,
+    /// The same for each kind.
+    pub kinds: Vec<KindLook>,
+    /// What was asked of it, newest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One source that does not list the target.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Looked {
+    /// Which source.
+    pub source: String,
+    /// How it is.
+    pub state: SourceState,
+    /// How many upstreams it lists.
+    pub upstreams: usize,
+    /// What it says of the target: the rule or fault that left it out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// Why it last broke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// What a target may mean.
+#[derive(PartialEq, Eq, Debug)]
+enum Meaning<'t> {
+    /// An upstream by name or id, with its namespace where it is given, and a function of it.
+    Upstream { name: &'t str, namespace: Option<&'t str>, function: Option<&'t str> },
+    /// Whatever is at an address.
+    Address { host: String, port: u16 },
+}
+
+impl Explainer {
+    /// Explains `target`: an upstream, `upstream/function`, a URL or `host:port`.
+    pub fn why(&self, target: &str) -> Explanation {
+        let snapshot = self.catalog.snapshot();
+        let upstreams = match meaning(target) {
+            Meaning::Upstream { name, namespace, function } => {
+                let found = snapshot.upstream(namespace.unwrap_or(&self.namespace), name);
+                let found = found.or_else(|| snapshot.by_id(&name.into()));
+                found.into_iter().map(|entry| self.explain(&snapshot, entry, function)).collect()
+            }
+            Meaning::Address { host, port } => {
+                let there = snapshot.upstreams(None).filter(|entry| is_at(&snapshot, entry, &host, port));
+                there.map(|entry| self.explain(&snapshot, entry, None)).collect::<Vec<_>>()
+            }
+        };
+        let sources = if upstreams.is_empty() { self.looked(target) } else { Vec::new() };
+        Explanation { target: target.to_owned(), upstreams, sources }
+    }
+
+    fn explain(&self, snapshot: &Snapshot, entry: &UpstreamEntry, function: Option<&str>) -> Explained {
+        let upstream = &entry.upstream;
+        let discovery = self.outcomes.of(&upstream.id);
+        Explained {
+            id: upstream.id.to_string(),
+            name: upstream.name.to_string(),
+            namespace: upstream.namespace.to_string(),
+            origin: upstream.origin.to_string(),
+            stale: snapshot.stale(upstream).cloned(),
+            endpoints: snapshot.endpoints(&upstream.id).map(|set| set.all().to_vec()).unwrap_or_default(),
+            function: function.map(|function| about(entry, function)),
+            rule: discovery.as_ref().map(|discovery| discovery.rule.clone()).unwrap_or_default(),
+            kinds: discovery.as_ref().map(|discovery| discovery.kinds.clone()).unwrap_or_default(),
+            discovery,
+            attempts: self.journal.of(&upstream.id),
+        }
+    }
+
+    fn looked(&self, target: &str) -> Vec<Looked> {
+        let wanted = match meaning(target) {
+            Meaning::Upstream { name, .. } => name.to_owned(),
+            Meaning::Address { host, .. } => host,
+        };
+        let statuses = self.board.read().into_iter();
+        statuses
+            .map(|status| {
+                let left_out =
+                    status.left_out.iter().filter(|(what, why)| what.contains(&wanted) || why.contains(&wanted));
+                Looked {
+                    source: status.source,
+                    state: status.state,
+                    upstreams: status.upstreams,
+                    left_out: left_out.map(|(what, why)| format!("{what}: {why}")).collect(),
+                    last_error: status.last_error.map(|failure| failure.message),
+                }
+            })
+            .collect()
+    }
+}
+
+fn about(entry: &UpstreamEntry, name: &str) -> String {
+    match entry.function(name) {
+        Some(found) => format!("{name} was found as {} ({})", found.function.origin, found.function.kind),
+        None if entry.functions.is_empty() => format!("there is no {name}: no function of the upstream is known"),
+        None => format!("there is no {name} among the {} functions that the upstream describes", entry.functions.len()),
+    }
+}
+
+fn meaning(target: &str) -> Meaning<'_> {
+    if let Some((scheme, rest)) = target.split_once("://") {
+        let secure = scheme.ends_with('s');
+        let scheme = if secure { "https" } else { "http" };
+        if let Ok(url) = Url::parse(&format!("{scheme}://{rest}")) {
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+            return Meaning::Address { host, port: url.port_or_known_default().unwrap_or_default() };
+        }
+    }
+    if let Some((host, port)) = target.rsplit_once(':')
+        && !host.contains('/')
+        && let Ok(port) = port.parse()
+    {
+        return Meaning::Address { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port };
+    }
+    let (upstream, function) = target.split_once('/').map_or((target, None), |(name, rest)| (name, Some(rest)));
+    let (name, namespace) = upstream.split_once('@').map_or((upstream, None), |(name, ns)| (name, Some(ns)));
+    Meaning::Upstream { name, namespace, function }
+}
+
+fn is_at(snapshot: &Snapshot, entry: &UpstreamEntry, host: &str, port: u16) -> bool {
+    let ip: Option<IpAddr> = host.parse().ok();
+    let named = entry.upstream.spec.host.as_deref() == Some(host);
+    let endpoints = snapshot.endpoints(&entry.upstream.id).into_iter().flat_map(|set| set.all());
+    endpoints
+        .into_iter()
+        .any(|endpoint| endpoint.address.port() == port && (named || Some(endpoint.address.ip().to_canonical()) == ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_mean_upstreams_functions_or_addresses() {
+        let upstream = |name, namespace, function| Meaning::Upstream { name, namespace, function };
+        let address = |host: &str, port| Meaning::Address { host: host.into(), port };
+        let check = |target, wanted: Meaning<'_>| assert_eq!(meaning(target), wanted, "{target}");
+        check("pets", upstream("pets", None, None));
+        check("pets@team", upstream("pets", Some("team"), None));
+        check("pets/get-/pets/{id}", upstream("pets", None, Some("get-/pets/{id}")));
+        check("lambda/hello:1", upstream("lambda", None, Some("hello:1")));
+        check("http://10.0.0.1:8080/openapi.json", address("10.0.0.1", 8080));
+        check("https://Pets.test", address("pets.test", 443));
+        check("grpc://[::1]:50051", address("::1", 50051));
+        check("pets.test:80", address("pets.test", 80));
+        check("[::1]:80", address("::1", 80));
+    }
+}
