@@ -1,5 +1,7 @@
 //! How a probe reaches the network: one upstream's endpoint, pinned, bounded, paced and recorded by whoever implements it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode};
@@ -19,6 +21,24 @@ pub trait Fetch: Send + Sync {
         &self,
         request: http::Request<tonic::body::Body>,
     ) -> BoxFuture<'_, Result<http::Response<tonic::body::Body>, FetchError>>;
+
+    /// Runs `work`, which takes the processor for long, where no other task waits behind it. Done when that is; `work` may be
+    /// dropped instead of run when the daemon stops. What is here runs it in place.
+    fn work(&self, work: Work) -> BoxFuture<'_, ()> {
+        Box::pin(async move { work() })
+    }
+}
+
+/// Something that takes the processor for long: a document of megabytes to read.
+pub type Work = Box<dyn FnOnce() + Send>;
+
+/// The result of `work`, run by [`Fetch::work`]; `None` where it was dropped or panicked.
+pub async fn offload<T: Send + 'static>(fetch: &dyn Fetch, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let result = Arc::new(Mutex::new(None));
+    let theirs = result.clone();
+    let work = move || *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(work());
+    fetch.work(Box::new(work)).await;
+    result.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// What document to get.
