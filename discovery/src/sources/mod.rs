@@ -4,3 +4,6 @@ pub mod files;
 pub mod fixed;
 mod hints;
 pub(crate) mod hosts;
+//! The sources, a folder each.
+
+pub mod consul;

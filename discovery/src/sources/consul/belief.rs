@@ -1,0 +1,72 @@
+//! Which lists of services are believed. A token that lost its rights gets `200` and an empty list, and a cluster that lost its
+//! data comes back with an empty catalog that fills again as agents sync: neither is proof that a service is gone.
+
+use tokio::time::Instant;
+
+use super::client::Answer;
+use super::error::Cause;
+use super::limits;
+use super::map::CONSUL;
+use super::wire::Services;
+
+/// What is remembered of one data centre's lists, over all runs of the source.
+#[derive(Default, Debug)]
+pub(super) struct Belief {
+    /// The last list's index.
+    index: u64,
+    /// Whether a list had Consul's own service; a token that may see it sees it always.
+    itself: bool,
+    /// Since when there is nothing.
+    nothing_since: Option<Instant>,
+    /// Until when what went missing with a loss is kept.
+    doubt: Option<Instant>,
+}
+
+/// What a list says of the services that it lacks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Missing {
+    /// They are gone.
+    Gone,
+    /// They may come back until then.
+    Doubted(Instant),
+}
+
+impl Belief {
+    /// Judges a list that lacks `missing` of the `known` services, the `first` of a run or a later one. An error means that the
+    /// list says nothing at all.
+    pub(super) fn judge(
+        &mut self,
+        list: &Answer<Services>,
+        (missing, known): (usize, usize),
+        first: bool,
+        now: Instant,
+    ) -> Result<Missing, Cause> {
+        let itself = list.body.contains_key(CONSUL);
+        if list.body.is_empty() || (self.itself && !itself) {
+            if list.filtered && list.body.is_empty() {
+                return Err(Cause::Hidden);
+            }
+            let since = *self.nothing_since.get_or_insert(now);
+            if now.saturating_duration_since(since) < limits::DISBELIEF {
+                return Err(Cause::Vanished);
+            }
+        } else {
+            self.nothing_since = None;
+        }
+        self.itself = itself;
+        // An index goes backwards where the data were lost or replaced. And what vanished while nobody could look, and is
+        // more than half, vanished more likely with the data than by itself.
+        // Told once: a run that begins during the doubt, or first thing after, does not renew it.
+        let decided = self.doubt.take_if(|until| now >= *until).is_some() || self.doubt.is_some();
+        let lost = list.index < self.index || (first && !decided && 2 * missing > known);
+        if lost {
+            self.doubt = Some(now + limits::DISBELIEF);
+        }
+        self.index = list.index;
+        // What a list had after the loss and a later one lacks is gone like any other.
+        match self.doubt.filter(|until| now < *until && (lost || first)) {
+            Some(until) => Ok(Missing::Doubted(until)),
+            None => Ok(Missing::Gone),
+        }
+    }
+}

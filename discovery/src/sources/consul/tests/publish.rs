@@ -1,0 +1,190 @@
+//! What the catalog is told, and when.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use catalog::CatalogError;
+use catalog::model::Health;
+use catalog::report::{Listed, Receipt, Report};
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::super::map::{Part, Reading};
+use super::super::publish::publish;
+use super::super::view::View;
+use super::super::{Tell, limits};
+
+/// A catalog that writes down what it is told, and acknowledges as often as it may.
+struct Notebook {
+    told: Mutex<Vec<String>>,
+    acknowledge: Semaphore,
+    hold_back: Mutex<bool>,
+}
+
+impl Notebook {
+    fn new(acknowledge: usize) -> Self {
+        Self { told: Mutex::default(), acknowledge: Semaphore::new(acknowledge), hold_back: Mutex::new(false) }
+    }
+
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+}
+
+impl Tell for Notebook {
+    fn tell(&self, report: Report) -> BoxFuture<'_, Result<Receipt, CatalogError>> {
+        let text = match &report {
+            Report::Full(all) => {
+                format!("full {}", all.iter().map(|l| shown(&l.key, l.endpoints.len())).collect::<Vec<_>>().join(" "))
+            }
+            Report::Changed(listed) => format!("changed {}", shown(&listed.key, listed.endpoints.len())),
+            Report::Endpoints(key, endpoints) => {
+                format!("endpoints {key}:{}", endpoints.iter().filter(|e| e.health == Health::Healthy).count())
+            }
+            Report::Removed(key) => format!("removed {key}"),
+        };
+        Box::pin(async move {
+            self.told.lock().unwrap().push(text);
+            self.acknowledge.acquire().await.unwrap().forget();
+            let held_back = matches!(report, Report::Full(_)) && *self.hold_back.lock().unwrap();
+            Ok(Receipt { revision: 1, held_back: held_back.then(|| "too much".to_owned()) })
+        })
+    }
+
+    fn held(&self) -> Vec<Listed> {
+        Vec::new()
+    }
+}
+
+fn shown(key: &str, endpoints: usize) -> String {
+    format!("{key}:{endpoints}")
+}
+
+fn part(tag: &str, checks: &[&str]) -> Part {
+    let entries = checks.iter().enumerate().map(|(at, status)| {
+        json!({"Node": {"Node": "n", "Address": "10.0.0.1"}, "Service": {"Port": 80 + at, "Tags": [tag]}, "Checks": [{"Status": status}]})
+    });
+    Reading::of(serde_json::from_value(entries.collect()).unwrap()).resolved(&[].into())
+}
+
+/// Publishes until nothing more happens.
+async fn settle(running: &mut (impl Future + Unpin)) {
+    // Time is paused: this passes as soon as nobody else has anything to do.
+    let _ = timeout(Duration::from_millis(1), running).await;
+}
+
+fn name(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_list_goes_first_and_changes_after() {
+    let (view, catalog) = (View::default(), Notebook::new(100));
+    view.begin(&[name("dc1")], Vec::new);
+    let mut running = Box::pin(publish(&view, &catalog));
+    view.put(0, &name("a"), part("x", &["passing"]));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+    view.put(0, &name("b"), part("x", &["passing"]));
+    view.complete(0);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full a:1 b:1"]);
+
+    assert!(!view.put(0, &name("a"), part("x", &["passing"])));
+    view.put(0, &name("b"), part("x", &["critical"]));
+    view.put(0, &name("c"), part("x", &["passing", "passing"]));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints b:0", "changed c:2"]);
+
+    view.put(0, &name("a"), part("y", &["passing"]));
+    view.remove(0, &[name("b"), name("never there")]);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["changed a:1", "removed b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_catalog_is_told_the_newest_only() {
+    let (view, catalog) = (View::default(), Notebook::new(2));
+    view.begin(&[name("dc1")], Vec::new);
+    view.put(0, &name("a"), part("x", &["passing"]));
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    view.put(0, &name("a"), part("x", &["critical"]));
+    settle(&mut running).await;
+    for checks in [["passing", "passing"], ["critical", "passing"], ["critical", "critical"]] {
+        view.put(0, &name("a"), part("x", &checks));
+        settle(&mut running).await;
+    }
+    view.put(0, &name("b"), part("x", &["passing"]));
+    settle(&mut running).await;
+    // The change of `a` is acknowledged; the one after is on its way, and no other of `a` beside it.
+    assert_eq!(catalog.told(), ["full a:1", "endpoints a:0", "endpoints a:2", "changed b:1"]);
+    catalog.acknowledge.add_permits(10);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints a:0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_data_centre_is_waited_for_and_not_for_ever() {
+    let (view, catalog) = (View::default(), Notebook::new(100));
+    view.begin(&[name("dc1"), name("dc2")], Vec::new);
+    view.put(0, &name("a"), part("x", &["passing"]));
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+    let _ = timeout(limits::PATIENCE, &mut running).await;
+    assert_eq!(catalog.told(), ["full a:1"]);
+    view.put(1, &name("b"), part("x", &["passing"]));
+    view.complete(1);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["changed b:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_great_loss_is_a_full_list_and_told_again_while_it_is_held_back() {
+    let (view, catalog) = (View::default(), Notebook::new(100));
+    view.begin(&[name("dc1")], Vec::new);
+    let names: Vec<_> = (0..limits::MASS + 2).map(|n| name(&format!("s{n:02}"))).collect();
+    for name in &names {
+        view.put(0, name, part("x", &["passing"]));
+    }
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    catalog.told();
+    *catalog.hold_back.lock().unwrap() = true;
+    view.remove(0, &names[1..]);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full s00:1"]);
+    view.put(0, &names[0], part("x", &["critical"]));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints s00:0"]);
+    *catalog.hold_back.lock().unwrap() = false;
+    let _ = timeout(limits::TELL_AGAIN, &mut running).await;
+    assert_eq!(catalog.told(), ["full s00:1"]);
+    let _ = timeout(limits::TELL_AGAIN * 10, &mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_run_tells_everything_and_keeps_the_data_centre_that_is_away() {
+    let (view, catalog) = (View::default(), Notebook::new(100));
+    view.begin(&[name("dc1"), name("dc2")], Vec::new);
+    view.put(1, &name("far"), part("x", &["passing"]));
+    (0..2).for_each(|at| view.complete(at));
+    // The agent lists the other data centre no more.
+    assert_eq!(
+        view.begin(&[name("dc1")], || panic!("only the first run asks the catalog")),
+        [name("dc1"), name("dc2")]
+    );
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+    view.complete(0);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full far:1"]);
+}
