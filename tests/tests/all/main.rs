@@ -1,3 +1,4 @@
 //! The one integration binary: each module tests one thing that a user can see.
 
+mod consul_source;
 mod servers;
