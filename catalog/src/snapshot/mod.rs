@@ -94,7 +94,8 @@ impl Snapshot {
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> BTreeSet<&'a UpstreamId> {
         let upstreams = self.upstreams.differing(&before.upstreams, Arc::ptr_eq);
         let endpoints = self.endpoints.differing(&before.endpoints, EndpointSet::eq);
-        let ids = upstreams.into_iter().flat_map(|(_, was, is)| was.into_iter().chain(is)).map(|entry| &entry.upstream.id);
+        let ids =
+            upstreams.into_iter().flat_map(|(_, was, is)| was.into_iter().chain(is)).map(|entry| &entry.upstream.id);
         ids.chain(endpoints.into_iter().map(|(id, _, _)| id)).collect()
     }
 

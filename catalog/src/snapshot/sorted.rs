@@ -187,12 +187,8 @@ mod tests {
         after.remove(&1_000);
         after.insert(5_000, 1);
         let differing = after.differing(&before, |a, b| a == b);
-        let wanted = [
-            (&7, None, Some(&7)),
-            (&8, Some(&4), Some(&99)),
-            (&1_000, Some(&500), None),
-            (&5_000, None, Some(&1)),
-        ];
+        let wanted =
+            [(&7, None, Some(&7)), (&8, Some(&4), Some(&99)), (&1_000, Some(&500), None), (&5_000, None, Some(&1))];
         assert_eq!(differing, wanted);
         assert_eq!(before.differing(&Sorted::default(), |a, b| a == b).len(), 1_000);
         assert_eq!(Sorted::default().differing(&before, |a, b| a == b).len(), 1_000);
