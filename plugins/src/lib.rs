@@ -7,6 +7,7 @@ mod arguments;
 pub mod call;
 pub mod fetch;
 pub mod filter;
+pub mod filters;
 pub mod functions;
 pub mod kind;
 pub mod probe;
