@@ -1,6 +1,36 @@
 //! The router: carries each request to the one function that it names.
 //!
 //! One single-threaded runtime per worker, each with its own listening socket and its own connection pools. A worker keeps its
-//! own reference to the current snapshot and compares one number per request; no lock lies on a request's way.
+//! own reference to the current snapshot and compares one number per request; no lock lies on a request's way. What a request
+//! needs and a worker does not have (a function's plan at its first call) it asks of the [`plans::planner`] on the control
+//! runtime, over a bounded queue.
+//!
+//! The way of a request: `listener` → `connection` → `call` (filters → `call::target` → `plans` → the bound call's first half →
+//! `lanes` picks an endpoint → `transport` → the bound call's second half) → `passage` counts and logs it when its answer is over.
 
-pub mod transport;
+mod body;
+mod call;
+mod config;
+mod connection;
+mod directory;
+mod hash;
+mod ids;
+mod lanes;
+mod limits;
+mod listener;
+mod log;
+mod metrics;
+mod passage;
+mod plans;
+mod preface;
+mod router;
+mod timers;
+mod transport;
+mod worker;
+
+#[cfg(test)]
+mod testing;
+
+pub use config::{AccessLog, Config};
+pub use directory::Directory;
+pub use router::{Router, StartError};

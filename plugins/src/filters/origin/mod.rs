@@ -9,10 +9,9 @@ mod cors;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use http::uri::Authority;
 use http::{HeaderMap, HeaderName, header, request};
 
 pub use config::{Config, Cors};
@@ -41,21 +40,19 @@ impl Origin {
     /// Whether the request's host is one of the listener's, and the page that asks, if it is one, is its own. `Err` says why not.
     pub fn check(&self, exchange: &Exchange, head: &request::Parts) -> Result<(), Problem> {
         let authority = authority(head)?;
-        self.check_host(exchange, authority.as_ref())?;
-        if is_foreign(&head.headers, authority.as_ref()) {
+        self.check_host(exchange, authority)?;
+        if is_foreign(&head.headers, authority) {
             return Err(foreign("A page of another site asks; functionUrls.cors can allow that site"));
         }
         Ok(())
     }
 
-    fn check_host(&self, exchange: &Exchange, authority: Option<&Authority>) -> Result<(), Problem> {
+    fn check_host(&self, exchange: &Exchange, authority: Option<Authority<'_>>) -> Result<(), Problem> {
         // No browser leaves it out.
-        let Some(authority) = authority else { return Ok(()) };
-        let host = authority.host();
+        let Some(Authority { host, .. }) = authority else { return Ok(()) };
         let name = host.strip_suffix('.').unwrap_or(host);
-        let literal = host.trim_start_matches('[').trim_end_matches(']');
         let listens = exchange.local.ip().to_canonical();
-        let known = literal.parse::<IpAddr>().is_ok()
+        let known = is_address(host)
             || (name.eq_ignore_ascii_case("localhost") && (listens.is_loopback() || listens.is_unspecified()))
             || self.0.names.iter().any(|own| own.eq_ignore_ascii_case(name));
         match known {
@@ -85,9 +82,9 @@ impl Filter for Origin {
         };
         // A site that is named may ask, but not by a name that is not ours.
         let checked = match cors.allows(&head.headers) {
-            Some(origin) => {
-                authority(head).and_then(|a| self.check_host(exchange, a.as_ref())).map(|()| Some(origin.clone()))
-            }
+            Some(origin) => authority(head)
+                .and_then(|authority| self.check_host(exchange, authority))
+                .map(|()| Some(origin.clone())),
             None => self.check(exchange, head).map(|()| None),
         };
         match checked {
@@ -102,34 +99,63 @@ fn foreign(detail: &str) -> Problem {
     Problem::new(Reason::ForeignOrigin, detail)
 }
 
+/// Host and port, borrowed from where they stand: this is looked at for every request.
+#[derive(Clone, Copy)]
+struct Authority<'a> {
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Authority<'a> {
+    /// Without user information, which no host has.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
+            _ => (text, None),
+        };
+        let odd = |c: char| c.is_ascii_whitespace() || matches!(c, '@' | '/' | '?' | '#');
+        (!host.is_empty() && !host.contains(odd)).then_some(Self { host, port })
+    }
+}
+
+/// An IPv4 address, or an IPv6 one in brackets.
+fn is_address(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => host.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
 /// The authority that is asked: of an absolute target (HTTP/2's `:authority` too), which goes before `Host` (RFC 9112, 3.2.2).
-fn authority(head: &request::Parts) -> Result<Option<Authority>, Problem> {
+fn authority(head: &request::Parts) -> Result<Option<Authority<'_>>, Problem> {
     if let Some(authority) = head.uri.authority() {
-        return Ok(Some(authority.clone()));
+        return match Authority::parse(authority.as_str()) {
+            Some(authority) => Ok(Some(authority)),
+            None => Err(foreign("The authority that is asked is not a host")),
+        };
     }
     let mut hosts = head.headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(None),
-        (Some(host), None) => match Authority::try_from(host.as_bytes()) {
-            Ok(authority) => Ok(Some(authority)),
-            Err(_) => Err(foreign("The Host header is not a host")),
+        (Some(host), None) => match host.to_str().ok().and_then(Authority::parse) {
+            Some(authority) => Ok(Some(authority)),
+            None => Err(foreign("The Host header is not a host")),
         },
         (Some(_), Some(_)) => Err(foreign("There is more than one Host header")),
     }
 }
 
 /// Whether a page asks that does not come from where it asks. Only browsers send these headers, and pages cannot change them.
-fn is_foreign(headers: &HeaderMap, authority: Option<&Authority>) -> bool {
+fn is_foreign(headers: &HeaderMap, authority: Option<Authority<'_>>) -> bool {
     let site = headers.get(&SEC_FETCH_SITE).map(|site| site.as_bytes());
     let elsewhere = matches!(site, Some(b"cross-site" | b"same-site"));
     elsewhere || headers.get_all(header::ORIGIN).iter().any(|o| !is_own(o.to_str().unwrap_or_default(), authority))
 }
 
 /// Whether an `Origin` is the authority's own. The scheme is not compared: a proxy in front may speak TLS for us.
-fn is_own(origin: &str, authority: Option<&Authority>) -> bool {
+fn is_own(origin: &str, authority: Option<Authority<'_>>) -> bool {
     let Some(((scheme, site), authority)) = origin.split_once("://").zip(authority) else { return false };
-    let Ok(site) = site.parse::<Authority>() else { return false };
+    let Some(site) = Authority::parse(site) else { return false };
     let usual = if scheme == "https" { 443 } else { 80 };
-    site.host().eq_ignore_ascii_case(authority.host())
-        && site.port_u16().unwrap_or(usual) == authority.port_u16().unwrap_or(usual)
+    site.host.eq_ignore_ascii_case(authority.host) && site.port.unwrap_or(usual) == authority.port.unwrap_or(usual)
 }

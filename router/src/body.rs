@@ -1,0 +1,141 @@
+//! A body on its way through a worker, in either direction: as it comes, mapped piece by piece, or whole.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use plugins::{BodyMap, Problem};
+
+use crate::transport::Lease;
+
+/// Why a body broke off.
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body.
+#[derive(Default)]
+pub(crate) enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// Whole.
+    Full(Bytes),
+    /// As its sender sends it.
+    Incoming(Incoming),
+    /// An upstream's, with the connection that carries it.
+    Leased(Incoming, Option<Lease>),
+    /// Mapped piece by piece.
+    Mapped(Box<Mapped>),
+}
+
+impl Body {
+    /// `bytes`, or nothing.
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+    }
+
+    /// An upstream's body. A connection whose answer is over already goes back at once.
+    pub(crate) fn leased(incoming: Incoming, lease: Lease) -> Self {
+        if !http_body::Body::is_end_stream(&incoming) {
+            return Self::Leased(incoming, Some(lease));
+        }
+        lease.over();
+        Self::Empty
+    }
+
+    /// This body through `map`.
+    pub(crate) fn mapped(self, map: Box<dyn BodyMap>) -> Self {
+        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: BytesMut::new(), trailers: None }))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(_) => match std::mem::take(&mut *self) {
+                Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Self::Incoming(incoming) => poll(incoming, cx),
+            Self::Leased(incoming, lease) => {
+                let frame = ready!(poll(incoming, cx));
+                let over = match &frame {
+                    None => true,
+                    Some(Ok(_)) => http_body::Body::is_end_stream(incoming),
+                    Some(Err(_)) => {
+                        lease.take();
+                        false
+                    }
+                };
+                if over && let Some(lease) = lease.take() {
+                    lease.over();
+                }
+                Poll::Ready(frame)
+            }
+            Self::Mapped(mapped) => mapped.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) | Self::Mapped(_) => false,
+            Self::Incoming(incoming) | Self::Leased(incoming, _) => http_body::Body::is_end_stream(incoming),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Incoming(incoming) | Self::Leased(incoming, _) => http_body::Body::size_hint(incoming),
+            Self::Mapped(_) => SizeHint::default(),
+        }
+    }
+}
+
+fn poll(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    http_body::Body::poll_frame(Pin::new(incoming), cx).map_err(Into::into)
+}
+
+/// A body and what maps it.
+pub(crate) struct Mapped {
+    inner: Body,
+    /// Taken at the end of the input.
+    map: Option<Box<dyn BodyMap>>,
+    out: BytesMut,
+    trailers: Option<HeaderMap>,
+}
+
+impl Mapped {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            if !self.out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(self.out.split().freeze()))));
+            }
+            let Some(map) = &mut self.map else {
+                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+            };
+            let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.inner), cx)).transpose()?;
+            let step = match frame.map(Frame::into_data) {
+                Some(Ok(data)) => map.piece(data, &mut self.out),
+                Some(Err(frame)) => self.end(frame.into_trailers().ok()),
+                None => self.end(None),
+            };
+            step.map_err(|problem: Problem| -> BodyError { problem.into() })?;
+        }
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Problem> {
+        if let Some(mut map) = self.map.take() {
+            self.trailers = map.end(trailers.as_ref(), &mut self.out)?;
+        }
+        Ok(())
+    }
+}

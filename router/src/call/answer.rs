@@ -1,0 +1,63 @@
+//! Makes our answer of the upstream's.
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use plugins::{Answer, Problem, Reason, Reply, Whole};
+
+use super::{forward, late};
+use crate::body::Body;
+use crate::passage::Passage;
+use crate::plans::Plan;
+
+/// The bound call's second half, and what holds for every function's answer.
+pub(super) async fn take(
+    passage: &mut Passage,
+    plan: &Plan,
+    reply: Reply,
+    response: Response<Body>,
+    base: &str,
+) -> Result<Response<Body>, Problem> {
+    let (mut head, body) = response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Problem::new(Reason::BadAnswer, "The upstream changed the protocol without being asked to"));
+    }
+    if flows(&head.headers) && !plan.bound.streams {
+        passage.limit_silence();
+    }
+    forward::strip_answer(&mut head.headers);
+    let mut answer = match plan.bound.call.response(reply, &mut head) {
+        Answer::Stream => Response::from_parts(head, body),
+        Answer::Map(map) => {
+            head.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(head, body.mapped(map))
+        }
+        Answer::Whole { limit, finish } => {
+            let (body, trailers) = passage.limit.within(collect(body, limit)).await.map_err(late)??;
+            head.headers.remove(header::CONTENT_LENGTH);
+            finish(Whole { head, body, trailers })?.map(Body::full)
+        }
+    };
+    forward::complete(answer.headers_mut(), base);
+    Ok(answer)
+}
+
+/// Whether the upstream says that its answer goes on for as long as it likes.
+fn flows(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
+    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    [&b"text/event-stream"[..], b"application/x-ndjson"].iter().any(|flowing| essence.eq_ignore_ascii_case(flowing))
+}
+
+async fn collect(body: Body, limit: usize) -> Result<(Bytes, HeaderMap), Problem> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => {
+            let trailers = collected.trailers().cloned().unwrap_or_default();
+            Ok((collected.to_bytes(), trailers))
+        }
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")))
+        }
+        Err(_) => Err(Problem::new(Reason::Reset, "The upstream's answer broke off")),
+    }
+}

@@ -1,0 +1,222 @@
+//! The way of a call through a worker.
+//!
+//! What can be done without waiting is done without waiting: filters, the look-up, the bound call's two halves. In between the worker
+//! waits for at most four things, all within the request's one time limit: a plan at a function's first call, the caller's JSON body,
+//! the upstream's head, and the upstream's body where the function reads it as a whole.
+
+mod answer;
+mod deadline;
+mod dry_run;
+mod forward;
+mod intake;
+mod problem;
+pub(crate) mod target;
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
+use hyper::body::Incoming;
+use plugins::{Arguments, Carrier, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
+
+use self::intake::Taken;
+use crate::body::Body;
+use crate::connection::Caller;
+use crate::ids::X_REQUEST_ID;
+use crate::lanes::Turn;
+use crate::limits;
+use crate::passage::{Last, Passage};
+use crate::plans::Plan;
+use crate::timers::Over;
+use crate::transport::{Slot, TransportError};
+use crate::worker::Found;
+
+/// Answers a request.
+pub(crate) async fn answer(caller: Rc<Caller>, request: Request<Incoming>) -> Response<Last> {
+    let (mut head, body) = request.into_parts();
+    let id = caller.worker.ids.of(&head.headers);
+    let mut passage = Passage::begin(caller, &head, &id);
+    let mut follow = Vec::new();
+    let admitted = admit(&passage.caller, &mut head, &mut follow);
+    let asked = std::mem::take(&mut head.uri);
+    let outcome = match admitted {
+        Ok(None) => call(&mut passage, &id, &asked, &mut Some(Request::from_parts(head, Body::Empty)), body).await,
+        Ok(Some(answer)) => Ok(answer.map(Body::full)),
+        Err(problem) => Err(problem),
+    };
+    let mut answer = outcome.unwrap_or_else(|problem| {
+        passage.note_problem(problem.reason);
+        problem::render(&problem, asked.path(), &id).map(Body::full)
+    });
+    answer.headers_mut().insert(&X_REQUEST_ID, id);
+    if !follow.is_empty() {
+        let (mut head, body) = answer.into_parts();
+        follow.into_iter().rev().for_each(|change| change(&mut head));
+        answer = Response::from_parts(head, body);
+    }
+    passage.status = answer.status().as_u16();
+    answer.map(|body| Last::new(body, passage))
+}
+
+/// Passes a request through the filters, and collects what they want to do to its answer. One of them may have the answer.
+fn admit(
+    caller: &Caller,
+    head: &mut request::Parts,
+    follow: &mut Vec<OnAnswer>,
+) -> Result<Option<Response<Bytes>>, Problem> {
+    for filter in &*caller.worker.filters {
+        match filter.request(&caller.exchange, head) {
+            Verdict::Continue => {}
+            Verdict::Follow(change) => follow.push(change),
+            Verdict::Answer(answer) => return Ok(Some(answer)),
+            Verdict::Refuse(problem) => return Err(problem),
+        }
+    }
+    Ok(None)
+}
+
+fn late(_: Over) -> Problem {
+    Problem::new(Reason::Deadline, "There was no answer in time; Request-Timeout cannot lengthen the limit")
+}
+
+/// Makes of `request`, which has everything but its target and its body, what goes to the upstream, and of what comes back the answer.
+async fn call(
+    passage: &mut Passage,
+    id: &HeaderValue,
+    asked: &Uri,
+    slot: &mut Slot,
+    body: Incoming,
+) -> Result<Response<Body>, Problem> {
+    let target = target::parse(asked.path())?;
+    let (plan, turn) = match passage.caller.worker.find(&target)? {
+        Found::Plan(plan, turn) => (plan, turn),
+        Found::Unplanned(unplanned) => {
+            passage.limit.within(passage.caller.worker.plan(unplanned)).await.map_err(late)??
+        }
+    };
+    passage.tally = Some(plan.tally.clone());
+    let request = slot.as_mut().expect("a request stays in its slot until it is sent");
+    if request.method() == Method::OPTIONS {
+        return Ok(options(plan.bound.call.allow()));
+    }
+    let dry = dry_run::is_asked(request.headers());
+    let (outgoing, taken) = first_half(passage, &plan, asked.query(), request, body).await?;
+    let reply = outgoing.reply;
+    let body = compose(passage, &plan, id, asked, request, outgoing);
+    if dry {
+        let to = turn.attempts().next().map(|address| plan.bound.destination(address));
+        return Ok(dry_run::show(to.as_ref(), request, &body).map(Body::full));
+    }
+    *request.body_mut() = match body {
+        OutgoingBody::Empty => Body::Empty,
+        OutgoingBody::Full(bytes) => Body::full(bytes),
+        OutgoingBody::Stream => taken.into_body(),
+        OutgoingBody::Map(map) => taken.into_body().mapped(map),
+    };
+    let response = send(passage, &plan, &turn, slot).await?;
+    answer::take(passage, &plan, reply, response, target.base).await
+}
+
+fn options(allow: &'static str) -> Response<Body> {
+    let mut answer = Response::new(Body::Empty);
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    answer
+}
+
+/// Takes the caller's body, and does the bound call's first half. Leaves of the caller's headers those that may pass.
+async fn first_half(
+    passage: &mut Passage,
+    plan: &Plan,
+    query: Option<&str>,
+    request: &mut Request<Body>,
+    body: Incoming,
+) -> Result<(Outgoing, Taken), Problem> {
+    let call = &*plan.bound.call;
+    passage.limit_to(plan.bound.timeout.unwrap_or(limits::DEADLINE), deadline::asked(request.headers())?);
+    if plan.bound.streams {
+        passage.limit_silence();
+    }
+    let intake = call.intake(request.method(), request.headers())?;
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    forward::strip_request(request.headers_mut(), reads);
+    let taken = intake::take(passage, intake, request.headers(), body).await?;
+    if taken.unchecked() {
+        plan.tally.count_unchecked();
+    }
+    let outgoing = call.request(Arguments {
+        method: request.method(),
+        query,
+        headers: request.headers(),
+        content: taken.content(),
+        unchecked: taken.unchecked(),
+    })?;
+    forward::strip_content(request.headers_mut(), intake);
+    Ok((outgoing, taken))
+}
+
+/// Makes `request` what goes to the upstream, but for its body.
+fn compose(
+    passage: &Passage,
+    plan: &Plan,
+    id: &HeaderValue,
+    asked: &Uri,
+    request: &mut Request<Body>,
+    outgoing: Outgoing,
+) -> OutgoingBody {
+    let carrier = plan.bound.call.carrier();
+    let headers = request.headers_mut();
+    forward::introduce(headers, &passage.caller, asked.authority());
+    if outgoing.strip_credentials {
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(header::COOKIE);
+    }
+    headers.insert(&X_REQUEST_ID, id.clone());
+    if let Some(left) = passage.left() {
+        deadline::tell(headers, carrier, left);
+    }
+    forward::replace(headers, outgoing.headers);
+    request.extensions_mut().clear();
+    *request.version_mut() = match carrier {
+        Carrier::Http1 => Version::HTTP_11,
+        Carrier::Grpc => Version::HTTP_2,
+    };
+    *request.method_mut() = outgoing.method;
+    *request.uri_mut() = Uri::from(outgoing.path);
+    outgoing.body
+}
+
+/// Sends the request to the endpoint whose turn it is; while nothing of it was sent, to the next.
+async fn send(passage: &mut Passage, plan: &Plan, turn: &Turn, slot: &mut Slot) -> Result<Response<Body>, Problem> {
+    let mut failed = None;
+    for address in turn.attempts() {
+        passage.note_endpoint(address);
+        let destination = plan.bound.destination(address);
+        match passage.limit.within(passage.caller.worker.pools.send(&destination, slot)).await.map_err(late)? {
+            Ok(response) => return Ok(response),
+            Err(error) => {
+                tracing::debug!(%error, "an exchange failed");
+                failed = Some(unreachable(&error));
+            }
+        }
+        if slot.is_none() {
+            break;
+        }
+    }
+    Err(failed
+        .unwrap_or_else(|| Problem::new(Reason::NoEndpoint, "The upstream has no endpoint that gets requests now")))
+}
+
+fn unreachable(error: &TransportError) -> Problem {
+    match error {
+        TransportError::Connect(..) => {
+            Problem::new(Reason::Unreachable, "No connection to any of the upstream's endpoints that were tried")
+        }
+        TransportError::Broken(..) => {
+            Problem::new(Reason::Reset, "The connection to the upstream broke before it answered")
+        }
+        TransportError::NotHttp(..) => Problem::new(Reason::BadAnswer, "The upstream did not answer in HTTP"),
+    }
+}

@@ -1,0 +1,101 @@
+//! Every limit of the router, each with its reason.
+
+use std::time::Duration;
+
+/// A request's head, in bytes: what large cookies and tokens need, and no more. Beyond it the answer is 431.
+/// (hyper's own limit of 100 header fields holds too; setting it would cost an allocation a request.)
+pub(crate) const HEADER_BYTES: usize = 64 << 10;
+
+/// Sweeps for which a connection of a caller may wait for the end of a request's head: 30 s, and up to one sweep more. It is also how
+/// long an idle connection is kept: longer than most clients keep theirs.
+pub(crate) const HEADER_SWEEPS: u32 = 3;
+
+/// Sweeps for which an HTTP/2 connection of a caller may be idle: five minutes, as its next use would cost it a new handshake.
+pub(crate) const HTTP2_IDLE_SWEEPS: u32 = 30;
+
+/// Callers' connections per worker; more wait in the listener's backlog. Leaves half of a usual 65,536 descriptors to upstreams.
+pub(crate) const CONNECTIONS: usize = 16_384;
+
+/// Connections that the kernel holds until a worker takes them: its usual own limit.
+pub(crate) const BACKLOG: i32 = 4096;
+
+/// How long to wait when no descriptor is left to accept with: some will have been closed by then.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Concurrent requests on one HTTP/2 connection of a caller (RFC 9113, 6.5.2 recommends no fewer than 100).
+pub(crate) const CALLER_STREAMS: u32 = 250;
+
+/// How much of one body HTTP/2 may send ahead of us reading it, in bytes.
+pub(crate) const STREAM_WINDOW: u32 = 256 << 10;
+
+/// The same for all bodies of a connection.
+pub(crate) const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// After this silence an HTTP/2 connection is asked whether it is still there.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// And closed when it does not say so.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A JSON body up to this size is checked against the schema; larger ones pass unchecked and are counted.
+pub(crate) const CHECKED_BODY: usize = 1 << 20;
+
+/// A JSON body larger than this is refused: it would be held in memory as a whole.
+pub(crate) const COLLECTED_BODY: usize = 32 << 20;
+
+/// How long a call may take where neither the caller nor the function says.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long a stream may be silent.
+pub(crate) const STREAM_SILENCE: Duration = Duration::from_secs(5 * 60);
+
+/// For an upstream connection, TLS included.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Endpoints that one request tries, as long as nothing of it was sent.
+pub(crate) const ATTEMPTS: usize = 3;
+
+/// Idle HTTP/1.1 connections kept for one destination, per worker.
+pub(crate) const IDLE_PER_DESTINATION: usize = 256;
+
+/// Idle HTTP/1.1 connections kept for all destinations, per worker: bounds descriptors when very many upstreams are called.
+pub(crate) const IDLE: usize = 4096;
+
+/// How often a worker looks for what is no longer needed.
+pub(crate) const SWEEP: Duration = Duration::from_secs(10);
+
+/// An idle upstream connection is closed after this many sweeps: a minute, as most servers do themselves.
+pub(crate) const IDLE_SWEEPS: u32 = 6;
+
+/// HTTP/2 connections to one destination, per worker; when all are full, requests queue on them.
+pub(crate) const HTTP2_CONNECTIONS: usize = 16;
+
+/// An upstream's head, in bytes.
+pub(crate) const ANSWER_HEADER_BYTES: usize = 256 << 10;
+
+/// How long a connection whose answer is over may take to become free again (its request's body may still be on its way).
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+
+/// Plans kept by one worker.
+pub(crate) const PLANS_PER_WORKER: usize = 1024;
+
+/// Plans kept by the planner for all workers; each may hold a compiled schema of some ten kilobytes.
+pub(crate) const PLANS: usize = 4096;
+
+/// How long it is remembered that a function cannot be bound: long enough to keep callers from costing a bind each.
+pub(crate) const UNBINDABLE: Duration = Duration::from_secs(10);
+
+/// Plans that are made at once; the rest waits in the queue.
+pub(crate) const BINDS: usize = 16;
+
+/// What may wait for the planner; past it a request is answered `overloaded`.
+pub(crate) const PLANNER_QUEUE: usize = 1024;
+
+/// Access log lines that may wait for the writer; past it they are dropped and counted.
+pub(crate) const LOG_QUEUE: usize = 4096;
+
+/// Functions with metrics of their own; past it they share `function="_other"`.
+pub(crate) const SERIES: usize = 1000;
+
+/// A caller's `X-Request-Id` longer than this is replaced: it goes into every log line.
+pub(crate) const REQUEST_ID: usize = 128;

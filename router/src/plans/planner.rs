@@ -1,0 +1,169 @@
+//! Makes plans on the control runtime: reads a function's materials, binds it where blocking is allowed, and keeps the result for
+//! all workers. Who asks for a plan that is being made waits for that one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use catalog::Snapshot;
+use catalog::model::{Materials, Tls};
+use catalog::snapshot::{FunctionEntry, UpstreamEntry};
+use plugins::{Carrier, FunctionKind, Problem, Reason};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Bound, Key, PlanCache, speaks_tls};
+use crate::directory::Directory;
+use crate::limits;
+use crate::transport::{Secure, SecureError};
+
+/// A plan, or why there is none.
+pub(crate) type Planned = Result<Arc<Bound>, Problem>;
+
+/// What workers send.
+pub(crate) enum Order {
+    /// A plan is wanted.
+    Plan(Ask),
+    /// A snapshot that a worker no longer needs: if this is its last reference, it is taken apart here and not beside requests.
+    Retire(Arc<Snapshot>),
+}
+
+/// A function that a worker wants to call.
+pub(crate) struct Ask {
+    pub(crate) upstream: Arc<UpstreamEntry>,
+    pub(crate) function: Arc<FunctionEntry>,
+    pub(crate) answer: oneshot::Sender<Planned>,
+}
+
+/// A worker's end of the planner.
+pub(crate) type Orders = mpsc::Sender<Order>;
+
+/// The planner: one task for all workers.
+pub(crate) struct Planner {
+    maker: Arc<Maker>,
+    /// A failure holds until the time beside it.
+    known: PlanCache<(Planned, Option<Instant>)>,
+    waiting: HashMap<Key, Vec<oneshot::Sender<Planned>>>,
+    jobs: JoinSet<(Key, Planned)>,
+}
+
+impl Planner {
+    /// A planner for functions of these kinds.
+    pub(crate) fn new(directory: Arc<dyn Directory>, kinds: &'static [&'static dyn FunctionKind]) -> Self {
+        Self {
+            maker: Arc::new(Maker { directory, kinds, secure: Mutex::default() }),
+            known: PlanCache::new(limits::PLANS),
+            waiting: HashMap::new(),
+            jobs: JoinSet::new(),
+        }
+    }
+
+    /// Takes orders until no worker is left.
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            tokio::select! {
+                order = orders.recv(), if self.jobs.len() < limits::BINDS => match order {
+                    None => return,
+                    Some(Order::Retire(snapshot)) => drop(snapshot),
+                    Some(Order::Plan(ask)) => self.take(ask),
+                },
+                Some(done) = self.jobs.join_next() => {
+                    // A job catches what it runs; only shutting down cancels it.
+                    if let Ok((key, planned)) = done {
+                        self.settle(key, planned);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, ask: Ask) {
+        let key = Key::of(&ask.upstream.upstream, &ask.function);
+        if let Some((planned, until)) = self.known.get(&key)
+            && until.is_none_or(|until| Instant::now() < until)
+        {
+            // Who asked may have left.
+            _ = ask.answer.send(planned.clone());
+            return;
+        }
+        let waiting = self.waiting.entry(key).or_default();
+        waiting.push(ask.answer);
+        if waiting.len() == 1 {
+            let maker = self.maker.clone();
+            self.jobs.spawn(async move { (key, maker.make(ask.upstream, ask.function).await) });
+        }
+    }
+
+    fn settle(&mut self, key: Key, planned: Planned) {
+        for answer in self.waiting.remove(&key).into_iter().flatten() {
+            _ = answer.send(planned.clone());
+        }
+        let until = planned.is_err().then(|| Instant::now() + limits::UNBINDABLE);
+        self.known.insert(key, (planned, until));
+    }
+}
+
+/// What making a plan takes.
+struct Maker {
+    directory: Arc<dyn Directory>,
+    kinds: &'static [&'static dyn FunctionKind],
+    secure: Mutex<Vec<Prepared>>,
+}
+
+/// TLS as it is configured and as it was prepared: one pointer for equal configurations, so that their connections are shared.
+struct Prepared {
+    tls: Tls,
+    carrier: Carrier,
+    secure: Weak<Secure>,
+}
+
+impl Maker {
+    async fn make(self: Arc<Self>, upstream: Arc<UpstreamEntry>, function: Arc<FunctionEntry>) -> Planned {
+        let materials = self.directory.materials(&upstream.upstream, &function).await.map_err(|error| {
+            tracing::error!(%error, upstream = %upstream.upstream.id, function = %function.function.name, "no materials");
+            Problem::new(Reason::Unavailable, "What the catalog's store knows of this function cannot be read now")
+        })?;
+        tokio::task::spawn_blocking(move || self.bind(&upstream, function, &materials)).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "binding a function failed");
+            Err(Problem::new(Reason::Internal, "Binding this function failed"))
+        })
+    }
+
+    fn bind(&self, upstream: &UpstreamEntry, entry: Arc<FunctionEntry>, materials: &Materials) -> Planned {
+        let unbindable = |cause: String| Problem::new(Reason::Unbindable, cause);
+        let (spec, function) = (&upstream.upstream.spec, &entry.function);
+        let kind = self.kinds.iter().find(|kind| kind.kind() == function.kind);
+        let kind = kind.ok_or_else(|| unbindable(format!("Functions of kind {} cannot be called", function.kind)))?;
+        let call = kind.bind(function, materials, spec).map_err(|error| unbindable(error.0))?;
+        let secure = match speaks_tls(&upstream.upstream, &entry) {
+            false => None,
+            true => {
+                Some(self.secure(spec.tls.as_ref(), call.carrier()).map_err(|error| unbindable(error.to_string()))?)
+            }
+        };
+        Ok(Arc::new(Bound {
+            secure,
+            timeout: call.timeout(),
+            streams: call.streams(),
+            carrier: call.carrier(),
+            host: spec.host.as_deref().map(Into::into),
+            call,
+            _function: entry,
+            _spec: spec.clone(),
+        }))
+    }
+
+    fn secure(&self, tls: Option<&Tls>, carrier: Carrier) -> Result<Arc<Secure>, SecureError> {
+        let tls = tls.cloned().unwrap_or_default();
+        let mut prepared = self.secure.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.retain(|p| p.secure.strong_count() > 0);
+        if let Some(secure) =
+            prepared.iter().find(|p| p.tls == tls && p.carrier == carrier).and_then(|p| p.secure.upgrade())
+        {
+            return Ok(secure);
+        }
+        let secure = Arc::new(Secure::new(&tls, carrier)?);
+        prepared.push(Prepared { tls, carrier, secure: Arc::downgrade(&secure) });
+        Ok(secure)
+    }
+}

@@ -1,0 +1,105 @@
+//! Starts and stops a gateway.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::plans::planner::Planner;
+use crate::worker::{self, Common};
+use crate::{limits, listener};
+
+/// A running gateway. To drop it is to cut off its requests; [`Router::stop`] lets them finish.
+pub struct Router {
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+    stopping: watch::Sender<Option<Instant>>,
+    threads: Vec<JoinHandle<()>>,
+    /// The planner; ends when the workers have.
+    _control: JoinSet<()>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is not free, or not ours.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The system gives no threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl Router {
+    /// Starts a gateway. Its sockets listen when this returns. Must be called on a tokio runtime, which makes its plans.
+    pub fn start(config: Config, directory: Arc<dyn Directory>) -> Result<Self, StartError> {
+        let workers = config.workers.max(1);
+        let (address, listeners) =
+            listener::bind(config.address, workers).map_err(|error| StartError::Listen(config.address, error))?;
+        let metrics = Arc::new(Metrics::new(workers));
+        let output = Box::new(io::stdout());
+        let (log, writer) =
+            Log::start(config.access_log, metrics.dropped_lines.clone(), output).map_err(StartError::Thread)?;
+        let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
+        let mut control = JoinSet::new();
+        control.spawn(Planner::new(directory.clone(), config.kinds).run(queue));
+        let (stopping, stopped) = watch::channel(None);
+        let common = Common {
+            directory,
+            namespace: config.namespace,
+            filters: config.filters,
+            metrics: metrics.clone(),
+            log,
+            orders,
+            address,
+            stopping: stopped,
+        };
+        let mut threads: Vec<_> = writer.into_iter().collect();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let common = common.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+            let thread = thread.spawn(move || worker::run(number, &common, listener)).map_err(StartError::Thread)?;
+            threads.push(thread);
+        }
+        Ok(Self { address, metrics, stopping, threads, _control: control })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Adds the metrics of requests to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(self.metrics.clone()));
+    }
+
+    /// Stops accepting, lets requests finish for as long as `grace`, cuts off the rest, and returns when all threads have ended and the
+    /// access log is written.
+    pub async fn stop(self, grace: Duration) {
+        let Self { stopping, threads, .. } = self;
+        stopping.send_replace(Some(Instant::now() + grace));
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().filter_map(|thread| thread.join().err()).count());
+        if let Ok(panicked @ 1..) = joined.await {
+            tracing::error!(panicked, "threads of the gateway panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! The pools of one worker: for each destination the connections that are kept to it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http::uri::Authority;
+use http::{HeaderValue, Response, header};
+use plugins::Carrier;
+
+use super::http1::{self, Count, Idle};
+use super::http2::{self, Shared};
+use super::{Destination, Slot, TransportError};
+use crate::body::Body;
+use crate::hash::Quick;
+
+/// Carries exchanges; lives on one worker and keeps that worker's connections, by address first: an endpoint that is gone takes its
+/// pools along.
+pub(crate) struct Pools {
+    by_address: RefCell<HashMap<SocketAddr, Vec<Rc<Pool>>, Quick>>,
+    count: Rc<Count>,
+}
+
+/// What is kept for one destination.
+struct Pool {
+    to: Destination,
+    host: HeaderValue,
+    connections: Connections,
+}
+
+enum Connections {
+    Http1(Rc<Idle>),
+    Http2(Shared),
+}
+
+impl Pools {
+    /// None yet; `sweeps` counts the worker's sweeps.
+    pub(crate) fn new(sweeps: &Rc<Cell<u32>>) -> Self {
+        Self { by_address: RefCell::default(), count: Rc::new(Count::new(sweeps)) }
+    }
+
+    /// Sends the request, whose URI is a path, and returns the head of the answer with its body to come. A request of which nothing
+    /// was written on a pooled connection that turned out closed is sent again on another; nothing else is repeated. To drop the
+    /// future, or the body, is to give up the exchange.
+    pub(crate) async fn send(&self, to: &Destination, slot: &mut Slot) -> Result<Response<Body>, TransportError> {
+        let pool = self.pool(to)?;
+        match &pool.connections {
+            Connections::Http1(idle) => {
+                if let Some(request) = slot {
+                    request.headers_mut().insert(header::HOST, pool.host.clone());
+                }
+                http1::send(idle, &pool.to, slot).await
+            }
+            Connections::Http2(shared) => http2::send(shared, &pool.to, self.count.sweeps.get(), slot).await,
+        }
+    }
+
+    /// An endpoint is gone: connections to it that carry nothing are closed.
+    pub(crate) fn forget(&self, address: &SocketAddr) {
+        for pool in self.by_address.borrow_mut().remove(address).into_iter().flatten() {
+            pool.close();
+        }
+    }
+
+    /// Closes what was idle for long. Called at each sweep.
+    pub(crate) fn sweep(&self) {
+        let now = self.count.sweeps.get();
+        self.by_address.borrow_mut().retain(|_, pools| {
+            // A pool that a request holds stays, so that what it opens finds its place.
+            pools.retain(|pool| !pool.sweep(now) || Rc::strong_count(pool) > 1);
+            !pools.is_empty()
+        });
+    }
+
+    fn pool(&self, to: &Destination) -> Result<Rc<Pool>, TransportError> {
+        if let Some(pools) = self.by_address.borrow().get(&to.address)
+            && let Some(pool) = pools.iter().find(|pool| pool.to == *to)
+        {
+            return Ok(pool.clone());
+        }
+        let pool = Rc::new(Pool::new(to, &self.count)?);
+        self.by_address.borrow_mut().entry(to.address).or_default().push(pool.clone());
+        Ok(pool)
+    }
+}
+
+impl Pool {
+    fn new(to: &Destination, count: &Rc<Count>) -> Result<Self, TransportError> {
+        let text = to.authority();
+        let odd = |_| TransportError::Connect(to.address, format!("{text:?} is no host"));
+        let authority: Authority = text.parse().map_err(odd)?;
+        let host = HeaderValue::try_from(authority.as_str()).expect("an authority consists of visible characters");
+        let connections = match to.carrier {
+            Carrier::Http1 => Connections::Http1(Rc::new(Idle::new(count))),
+            Carrier::Grpc => Connections::Http2(Shared::new(to.scheme(), authority)),
+        };
+        Ok(Self { to: to.clone(), host, connections })
+    }
+
+    /// Closes what has been idle for long, and says whether nothing is left: nothing idle, nothing lent.
+    fn sweep(&self, now: u32) -> bool {
+        match &self.connections {
+            Connections::Http1(idle) => idle.sweep() && Rc::strong_count(idle) == 1,
+            Connections::Http2(shared) => shared.sweep(now),
+        }
+    }
+
+    fn close(&self) {
+        match &self.connections {
+            Connections::Http1(idle) => idle.close(),
+            Connections::Http2(shared) => shared.close(),
+        }
+    }
+}
