@@ -1,13 +1,14 @@
 //! A body on its way through a worker, in either direction: as it comes, mapped piece by piece, or whole.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, Response, response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use plugins::{BodyMap, Problem};
+use plugins::{BodyMap, HeldMap};
 
 use crate::transport::Lease;
 
@@ -47,7 +48,7 @@ impl Body {
 
     /// This body through `map`.
     pub(crate) fn mapped(self, map: Box<dyn BodyMap>) -> Self {
-        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: BytesMut::new(), trailers: None }))
+        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: Output::default() }))
     }
 }
 
@@ -107,35 +108,81 @@ fn poll(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Fra
 /// A body and what maps it.
 pub(crate) struct Mapped {
     inner: Body,
-    /// Taken at the end of the input.
+    /// Gone at the end of the input.
     map: Option<Box<dyn BodyMap>>,
-    out: BytesMut,
+    out: Output,
+}
+
+/// What a map has put out and was not taken yet.
+#[derive(Default)]
+struct Output {
+    data: BytesMut,
     trailers: Option<HeaderMap>,
 }
 
 impl Mapped {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            if !self.out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(self.out.split().freeze()))));
+            if !self.out.data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(self.out.data.split().freeze()))));
             }
             let Some(map) = &mut self.map else {
-                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+                return Poll::Ready(self.out.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             };
-            let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut self.inner), cx)).transpose()?;
-            let step = match frame.map(Frame::into_data) {
-                Some(Ok(data)) => map.piece(data, &mut self.out),
-                Some(Err(frame)) => self.end(frame.into_trailers().ok()),
-                None => self.end(None),
-            };
-            step.map_err(|problem: Problem| -> BodyError { problem.into() })?;
+            if ready!(step(&mut self.inner, &mut **map, &mut self.out, cx))? {
+                self.map = None;
+            }
         }
     }
+}
 
-    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Problem> {
-        if let Some(mut map) = self.map.take() {
-            self.trailers = map.end(trailers.as_ref(), &mut self.out)?;
+/// Gives the next piece of `inner` to `map`. `true`: that was its end.
+fn step<M: BodyMap + ?Sized>(
+    inner: &mut Body,
+    map: &mut M,
+    out: &mut Output,
+    cx: &mut Context<'_>,
+) -> Poll<Result<bool, BodyError>> {
+    let frame = ready!(http_body::Body::poll_frame(Pin::new(inner), cx)).transpose()?;
+    let trailers = match frame.map(Frame::into_data) {
+        Some(Ok(data)) => {
+            map.piece(data, &mut out.data)?;
+            return Poll::Ready(Ok(false));
+        }
+        Some(Err(frame)) => frame.into_trailers().ok(),
+        None => None,
+    };
+    out.trailers = map.end(trailers.as_ref(), &mut out.data)?;
+    Poll::Ready(Ok(true))
+}
+
+/// A mapped body whose map has the last word on the head.
+pub(crate) struct Held {
+    inner: Body,
+    map: Box<dyn HeldMap>,
+    out: Output,
+    over: bool,
+}
+
+impl Held {
+    pub(crate) fn new(inner: Body, map: Box<dyn HeldMap>) -> Self {
+        Self { inner, map, out: Output::default(), over: false }
+    }
+
+    /// Until there is output, or there will be none.
+    pub(crate) async fn first(&mut self) -> Result<(), BodyError> {
+        while self.out.data.is_empty() && !self.over {
+            self.over = poll_fn(|cx| step(&mut self.inner, &mut *self.map, &mut self.out, cx)).await?;
         }
         Ok(())
+    }
+
+    /// The body that goes with `head`, or a whole answer instead.
+    pub(crate) fn open(mut self, head: &mut response::Parts) -> Result<Body, Response<Bytes>> {
+        if let Some(whole) = self.map.open(head) {
+            return Err(whole);
+        }
+        let map = (!self.over).then_some(self.map as Box<dyn BodyMap>);
+        Ok(Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out })))
     }
 }

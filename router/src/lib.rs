@@ -12,7 +12,6 @@ mod body;
 mod call;
 mod config;
 mod connection;
-mod directory;
 mod hash;
 mod ids;
 mod lanes;
@@ -32,5 +31,4 @@ mod worker;
 mod testing;
 
 pub use config::{AccessLog, Config};
-pub use directory::Directory;
 pub use router::{Router, StartError};

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use catalog::Catalog;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::directory::Directory;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::plans::planner::Planner;
@@ -43,7 +43,7 @@ pub enum StartError {
 
 impl Router {
     /// Starts a gateway. Its sockets listen when this returns. Must be called on a tokio runtime, which makes its plans.
-    pub fn start(config: Config, directory: Arc<dyn Directory>) -> Result<Self, StartError> {
+    pub fn start(config: Config, catalog: Catalog) -> Result<Self, StartError> {
         let workers = config.workers.max(1);
         let (address, listeners) =
             listener::bind(config.address, workers).map_err(|error| StartError::Listen(config.address, error))?;
@@ -53,10 +53,10 @@ impl Router {
             Log::start(config.access_log, metrics.dropped_lines.clone(), output).map_err(StartError::Thread)?;
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let mut control = JoinSet::new();
-        control.spawn(Planner::new(directory.clone(), config.kinds).run(queue));
+        control.spawn(Planner::new(catalog.clone(), config.kinds).run(queue));
         let (stopping, stopped) = watch::channel(None);
         let common = Common {
-            directory,
+            catalog,
             namespace: config.namespace,
             filters: config.filters,
             metrics: metrics.clone(),

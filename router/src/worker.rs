@@ -5,21 +5,21 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use catalog::Snapshot;
+use catalog::{Catalog, Snapshot};
 use plugins::{Filter, Problem, Reason};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
 use crate::call::target::Target;
 use crate::connection::{self, Caller, Ending};
-use crate::directory::Directory;
 use crate::ids::RequestIds;
 use crate::lanes::{Lanes, Turn};
 use crate::limits;
 use crate::log::Log;
 use crate::metrics::{Metrics, Tally};
-use crate::plans::planner::{Ask, Order, Orders, Planned};
+use crate::plans::planner::{Ask, Order, Orders, PlanError, Planned};
 use crate::plans::{Key, Plan, PlanCache};
 use crate::timers::Timers;
 use crate::transport::Pools;
@@ -27,7 +27,7 @@ use crate::transport::Pools;
 /// What every worker is given.
 #[derive(Clone)]
 pub(crate) struct Common {
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) catalog: Catalog,
     pub(crate) namespace: Arc<str>,
     pub(crate) filters: Arc<[Arc<dyn Filter>]>,
     pub(crate) metrics: Arc<Metrics>,
@@ -52,7 +52,7 @@ pub(crate) struct Worker {
     pub(crate) no_function: Arc<Tally>,
     number: usize,
     namespace: Arc<str>,
-    directory: Arc<dyn Directory>,
+    catalog: Catalog,
     snapshot: RefCell<Arc<Snapshot>>,
     plans: RefCell<PlanCache<Rc<Plan>>>,
     lanes: Lanes,
@@ -92,8 +92,8 @@ impl Worker {
             no_function: common.metrics.none(number),
             number,
             namespace: common.namespace.clone(),
-            directory: common.directory.clone(),
-            snapshot: RefCell::new(common.directory.snapshot()),
+            catalog: common.catalog.clone(),
+            snapshot: RefCell::new(common.catalog.snapshot()),
             plans: RefCell::new(PlanCache::new(limits::PLANS_PER_WORKER)),
             lanes: Lanes::default(),
             callers: RefCell::default(),
@@ -106,8 +106,8 @@ impl Worker {
     /// Takes the newest snapshot if there is a newer one. The old one is taken apart elsewhere.
     fn refresh(&self) {
         let mut snapshot = self.snapshot.borrow_mut();
-        if snapshot.generation != self.directory.generation() {
-            let old = std::mem::replace(&mut *snapshot, self.directory.snapshot());
+        if snapshot.generation != self.catalog.generation() {
+            let old = std::mem::replace(&mut *snapshot, self.catalog.snapshot());
             // A full queue, or none any more: then it is taken apart here.
             _ = self.orders.try_send(Order::Retire(old));
         }
@@ -139,16 +139,17 @@ impl Worker {
     }
 
     /// Asks for a plan and keeps it.
-    pub(crate) async fn plan(&self, unplanned: Box<Unplanned>) -> Result<(Rc<Plan>, Turn), Problem> {
+    pub(crate) async fn plan(&self, unplanned: Box<Unplanned>) -> Result<(Rc<Plan>, Turn), PlanError> {
         let Unplanned { ask, key, answer, snapshot } = *unplanned;
         let (upstream, function) = (ask.upstream.clone(), ask.function.function.name.clone());
+        let stopping = || Problem::new(Reason::Unavailable, "Portolan is stopping");
         self.orders.try_send(Order::Plan(ask)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
+            TrySendError::Full(_) => {
                 Problem::new(Reason::Overloaded, "Too many functions are called for the first time")
             }
-            mpsc::error::TrySendError::Closed(_) => Problem::new(Reason::Unavailable, "Portolan is stopping"),
+            TrySendError::Closed(_) => stopping(),
         })?;
-        let bound = answer.await.map_err(|_| Problem::new(Reason::Unavailable, "Portolan is stopping"))??;
+        let bound = answer.await.map_err(|_| stopping())??;
         let upstream = &upstream.upstream;
         let label = match upstream.namespace == self.namespace {
             true => upstream.name.clone(),
@@ -199,7 +200,8 @@ pub(crate) fn run(number: usize, common: &Common, listener: TcpListener) {
     }
 }
 
-async fn serve(number: usize, common: &Common, listener: TcpListener) -> std::io::Result<()> {
+/// The same on the runtime that polls this.
+pub(crate) async fn serve(number: usize, common: &Common, listener: TcpListener) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let worker = Rc::new(Worker::new(number, common));
     let mut stopping = common.stopping.clone();

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use plugins::{Answer, Problem, Reason, Reply, Whole};
 
 use super::{forward, late};
-use crate::body::Body;
+use crate::body::{Body, BodyError, Held};
 use crate::passage::Passage;
 use crate::plans::Plan;
 
@@ -32,6 +32,17 @@ pub(super) async fn take(
             head.headers.remove(header::CONTENT_LENGTH);
             Response::from_parts(head, body.mapped(map))
         }
+        Answer::Held(map) => {
+            let mut held = Held::new(body, map);
+            passage.limit.within(held.first()).await.map_err(late)?.map_err(broken)?;
+            match held.open(&mut head) {
+                Ok(body) => {
+                    head.headers.remove(header::CONTENT_LENGTH);
+                    Response::from_parts(head, body)
+                }
+                Err(whole) => whole.map(Body::full),
+            }
+        }
         Answer::Whole { limit, finish } => {
             let (body, trailers) = passage.limit.within(collect(body, limit)).await.map_err(late)??;
             head.headers.remove(header::CONTENT_LENGTH);
@@ -40,6 +51,14 @@ pub(super) async fn take(
     };
     forward::complete(answer.headers_mut(), base);
     Ok(answer)
+}
+
+/// A map's own problem is the answer; anything else is the upstream's connection.
+fn broken(error: BodyError) -> Problem {
+    match error.downcast::<Problem>() {
+        Ok(problem) => *problem,
+        Err(_) => Problem::new(Reason::Reset, "The upstream's answer broke off"),
+    }
 }
 
 /// Whether the upstream says that its answer goes on for as long as it likes.
@@ -58,6 +77,6 @@ async fn collect(body: Body, limit: usize) -> Result<(Bytes, HeaderMap), Problem
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")))
         }
-        Err(_) => Err(Problem::new(Reason::Reset, "The upstream's answer broke off")),
+        Err(error) => Err(broken(error)),
     }
 }

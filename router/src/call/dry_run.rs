@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use plugins::OutgoingBody;
+use plugins::{Outgoing, OutgoingBody};
 use serde_json::{Map, Value, json};
 
 use crate::body::Body;
@@ -10,9 +10,6 @@ use crate::transport::Destination;
 
 /// Asks for a dry run, by `1`.
 pub(crate) static PORTOLAN_DRY_RUN: HeaderName = HeaderName::from_static("portolan-dry-run");
-
-/// What stands in the place of a credential.
-const HIDDEN: &str = "***";
 
 /// Headers that are credentials whatever the function.
 const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
@@ -22,15 +19,20 @@ pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
     headers.get(&PORTOLAN_DRY_RUN).is_some_and(|value| value == "1")
 }
 
-/// What `request`, with this body, would be.
-pub(crate) fn show(to: Option<&Destination>, request: &Request<Body>, body: &OutgoingBody) -> Response<Bytes> {
+/// What `request`, with this body, would be; `path` is its target without credentials.
+pub(crate) fn show(
+    to: Option<&Destination>,
+    path: &str,
+    request: &Request<Body>,
+    body: &OutgoingBody,
+) -> Response<Bytes> {
     let authority = to.map_or_else(|| "-".to_owned(), Destination::authority);
     let scheme = to.map_or("http", Destination::scheme);
     let mut headers = Map::from_iter([("host".to_owned(), authority.clone().into())]);
     for name in request.headers().keys() {
         let values = request.headers().get_all(name).iter().map(|value| {
             match CREDENTIALS.contains(name) || value.is_sensitive() {
-                true => HIDDEN.into(),
+                true => Outgoing::HIDDEN.into(),
                 false => String::from_utf8_lossy(value.as_bytes()),
             }
         });
@@ -38,7 +40,7 @@ pub(crate) fn show(to: Option<&Destination>, request: &Request<Body>, body: &Out
     }
     let shown = json!({
         "method": request.method().as_str(),
-        "url": format!("{scheme}://{authority}{}", request.uri()),
+        "url": format!("{scheme}://{authority}{path}"),
         "headers": headers,
         "body": body_of(body),
     });

@@ -2,7 +2,6 @@
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use plugins::Intake;
 
 use crate::connection::Caller;
 
@@ -80,13 +79,12 @@ pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, authority: Opt
     headers.insert(&X_FORWARDED_FOR, chain.unwrap_or_else(|| caller.forwarded_for.clone()));
 }
 
-/// Takes out what described the caller's body, where another one is sent: as `intake` says.
-pub(crate) fn strip_content(headers: &mut HeaderMap, intake: Intake) {
-    if intake != Intake::Stream {
-        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE, header::CONTENT_LOCATION]
-        {
-            headers.remove(name);
-        }
+/// Takes out what described the caller's body, where another one is sent.
+pub(crate) fn strip_content(headers: &mut HeaderMap) {
+    let described: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("content-")).cloned().collect();
+    for name in described {
+        headers.remove(name);
     }
 }
 

@@ -19,9 +19,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
 use hyper::body::Incoming;
-use plugins::{Arguments, Carrier, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
+use plugins::{Arguments, Carrier, Fit, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
 
 use self::intake::Taken;
+use self::target::Target;
 use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
@@ -29,6 +30,7 @@ use crate::lanes::Turn;
 use crate::limits;
 use crate::passage::{Last, Passage};
 use crate::plans::Plan;
+use crate::plans::planner::PlanError;
 use crate::timers::Over;
 use crate::transport::{Slot, TransportError};
 use crate::worker::Found;
@@ -90,12 +92,7 @@ async fn call(
     body: Incoming,
 ) -> Result<Response<Body>, Problem> {
     let target = target::parse(asked.path())?;
-    let (plan, turn) = match passage.caller.worker.find(&target)? {
-        Found::Plan(plan, turn) => (plan, turn),
-        Found::Unplanned(unplanned) => {
-            passage.limit.within(passage.caller.worker.plan(unplanned)).await.map_err(late)??
-        }
-    };
+    let (plan, turn) = plan(passage, &target).await?;
     passage.tally = Some(plan.tally.clone());
     let request = slot.as_mut().expect("a request stays in its slot until it is sent");
     if request.method() == Method::OPTIONS {
@@ -103,11 +100,12 @@ async fn call(
     }
     let dry = dry_run::is_asked(request.headers());
     let (outgoing, taken) = first_half(passage, &plan, asked.query(), request, body).await?;
+    let shown_path = dry.then(|| outgoing.shown_path());
     let reply = outgoing.reply;
     let body = compose(passage, &plan, id, asked, request, outgoing);
-    if dry {
+    if let Some(path) = shown_path {
         let to = turn.attempts().next().map(|address| plan.bound.destination(address));
-        return Ok(dry_run::show(to.as_ref(), request, &body).map(Body::full));
+        return Ok(dry_run::show(to.as_ref(), &path, request, &body).map(Body::full));
     }
     *request.body_mut() = match body {
         OutgoingBody::Empty => Body::Empty,
@@ -117,6 +115,25 @@ async fn call(
     };
     let response = send(passage, &plan, &turn, slot).await?;
     answer::take(passage, &plan, reply, response, target.base).await
+}
+
+/// Finds the function and its plan. One that changes while its plan is made is looked up once more.
+async fn plan(passage: &mut Passage, target: &Target<'_>) -> Result<(Rc<Plan>, Turn), Problem> {
+    let mut again = true;
+    loop {
+        let unplanned = match passage.caller.worker.find(target)? {
+            Found::Plan(plan, turn) => return Ok((plan, turn)),
+            Found::Unplanned(unplanned) => unplanned,
+        };
+        match passage.limit.within(passage.caller.worker.plan(unplanned)).await.map_err(late)? {
+            Ok(planned) => return Ok(planned),
+            Err(PlanError::Problem(problem)) => return Err(problem),
+            Err(PlanError::Changed) if again => again = false,
+            Err(PlanError::Changed) => {
+                return Err(Problem::new(Reason::Unavailable, "The function is changing; ask again"));
+            }
+        }
+    }
 }
 
 fn options(allow: &'static str) -> Response<Body> {
@@ -153,7 +170,9 @@ async fn first_half(
         content: taken.content(),
         unchecked: taken.unchecked(),
     })?;
-    forward::strip_content(request.headers_mut(), intake);
+    if outgoing.fit == Fit::Unfit {
+        plan.tally.count_reported();
+    }
     Ok((outgoing, taken))
 }
 
@@ -168,6 +187,9 @@ fn compose(
 ) -> OutgoingBody {
     let carrier = plan.bound.call.carrier();
     let headers = request.headers_mut();
+    if !matches!(outgoing.body, OutgoingBody::Stream) {
+        forward::strip_content(headers);
+    }
     forward::introduce(headers, &passage.caller, asked.authority());
     if outgoing.strip_credentials {
         headers.remove(header::AUTHORIZATION);

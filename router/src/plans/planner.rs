@@ -4,21 +4,35 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use catalog::Snapshot;
 use catalog::model::{Materials, Tls};
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
+use catalog::{Catalog, CatalogError, Snapshot};
 use plugins::{Carrier, FunctionKind, Problem, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Bound, Key, PlanCache, speaks_tls};
-use crate::directory::Directory;
 use crate::limits;
 use crate::transport::{Secure, SecureError};
 
 /// A plan, or why there is none.
-pub(crate) type Planned = Result<Arc<Bound>, Problem>;
+pub(crate) type Planned = Result<Arc<Bound>, PlanError>;
+
+/// Why there is no plan.
+#[derive(Clone, Debug)]
+pub(crate) enum PlanError {
+    /// The function has changed since it was looked up.
+    Changed,
+    /// It cannot be called.
+    Problem(Problem),
+}
+
+impl From<Problem> for PlanError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
 
 /// What workers send.
 pub(crate) enum Order {
@@ -49,9 +63,9 @@ pub(crate) struct Planner {
 
 impl Planner {
     /// A planner for functions of these kinds.
-    pub(crate) fn new(directory: Arc<dyn Directory>, kinds: &'static [&'static dyn FunctionKind]) -> Self {
+    pub(crate) fn new(catalog: Catalog, kinds: &'static [&'static dyn FunctionKind]) -> Self {
         Self {
-            maker: Arc::new(Maker { directory, kinds, secure: Mutex::default() }),
+            maker: Arc::new(Maker { catalog, kinds, secure: Mutex::default() }),
             known: PlanCache::new(limits::PLANS),
             waiting: HashMap::new(),
             jobs: JoinSet::new(),
@@ -98,14 +112,21 @@ impl Planner {
         for answer in self.waiting.remove(&key).into_iter().flatten() {
             _ = answer.send(planned.clone());
         }
-        let until = planned.is_err().then(|| Instant::now() + limits::UNBINDABLE);
+        let until = match &planned {
+            Ok(_) => None,
+            Err(PlanError::Problem(problem)) if problem.reason == Reason::Unbindable => {
+                Some(Instant::now() + limits::UNBINDABLE)
+            }
+            // What may be over at once is not remembered.
+            Err(_) => return,
+        };
         self.known.insert(key, (planned, until));
     }
 }
 
 /// What making a plan takes.
 struct Maker {
-    directory: Arc<dyn Directory>,
+    catalog: Catalog,
     kinds: &'static [&'static dyn FunctionKind],
     secure: Mutex<Vec<Prepared>>,
 }
@@ -119,13 +140,16 @@ struct Prepared {
 
 impl Maker {
     async fn make(self: Arc<Self>, upstream: Arc<UpstreamEntry>, function: Arc<FunctionEntry>) -> Planned {
-        let materials = self.directory.materials(&upstream.upstream, &function).await.map_err(|error| {
-            tracing::error!(%error, upstream = %upstream.upstream.id, function = %function.function.name, "no materials");
-            Problem::new(Reason::Unavailable, "What the catalog's store knows of this function cannot be read now")
+        let materials = self.catalog.materials(&upstream, &function).await.map_err(|error| match error {
+            CatalogError::Unknown(_) => PlanError::Changed,
+            error => {
+                tracing::error!(%error, upstream = %upstream.upstream.id, function = %function.function.name, "no materials");
+                Problem::new(Reason::Unavailable, "The catalog's store cannot be read now").into()
+            }
         })?;
         tokio::task::spawn_blocking(move || self.bind(&upstream, function, &materials)).await.unwrap_or_else(|error| {
             tracing::error!(%error, "binding a function failed");
-            Err(Problem::new(Reason::Internal, "Binding this function failed"))
+            Err(Problem::new(Reason::Internal, "Binding this function failed").into())
         })
     }
 

@@ -1,0 +1,218 @@
+//! Bodies: collected, streamed with backpressure, mapped; and what happens when somebody leaves.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Incoming;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::task::yield_now;
+
+use crate::limits;
+use crate::testing::{Backend, Client, Reply, Speaks, World, request, run, upstream};
+
+/// More than all buffers between a sender and a receiver that does not read: sockets, HTTP, and ours.
+const LARGE: usize = 64 << 20;
+
+#[test]
+fn json_is_collected_up_to_a_limit() {
+    run(async {
+        let size = |request: Request<Incoming>| async {
+            Response::new(Full::<Bytes>::from(
+                request.into_body().collect().await.unwrap().to_bytes().len().to_string(),
+            ))
+        };
+        let backend = Backend::serve(Speaks::Http1, size).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let post = |size: usize| world.ask(request(Method::POST, "/fn/pets/f", &[], &" ".repeat(size)));
+        assert_eq!(post(limits::CHECKED_BODY).await.text(), limits::CHECKED_BODY.to_string());
+        assert!(!world.metrics_text().contains("unchecked_total{"));
+        assert_eq!(post(limits::CHECKED_BODY + 1).await.text(), (limits::CHECKED_BODY + 1).to_string());
+        assert!(world.metrics_text().contains("portolan_requests_unchecked_total{upstream=\"pets\",function=\"f\"} 1"));
+        assert_eq!(post(limits::COLLECTED_BODY + 1).await.problem(), "body-too-large");
+        let coded = world.ask(request(Method::POST, "/fn/pets/f", &[("content-encoding", "gzip")], "x")).await;
+        assert_eq!(
+            (coded.problem(), coded.header("accept-encoding")),
+            ("unsupported-media-type".into(), Some("identity"))
+        );
+    });
+}
+
+#[test]
+fn a_chunked_body_is_limited_too() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let piece = Bytes::from(vec![b' '; 1 << 20]);
+        let pieces = stream::iter((0..40).map(move |_| Ok::<_, hyper::Error>(Frame::data(piece.clone()))));
+        let mut client = Client::new(&world).await;
+        let asked = Request::post("/fn/pets/f").header("host", "localhost").body(StreamBody::new(pieces)).unwrap();
+        let reply = Reply::whole(client.send(asked).await.unwrap()).await.unwrap();
+        assert_eq!(reply.problem(), "body-too-large");
+    });
+}
+
+/// A body that counts what was taken of it.
+fn endless(
+    taken: &Rc<Cell<usize>>,
+) -> StreamBody<impl futures_util::Stream<Item = Result<Frame<Bytes>, hyper::Error>> + use<>> {
+    let (taken, piece) = (taken.clone(), Bytes::from(vec![b'x'; 64 << 10]));
+    StreamBody::new(stream::iter(0..).map(move |_: u64| {
+        taken.update(|n| n + piece.len());
+        Ok(Frame::data(piece.clone()))
+    }))
+}
+
+/// Lets everything happen that can without time passing.
+async fn settle() {
+    for _ in 0..20_000 {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn an_upload_waits_for_its_reader() {
+    run(async {
+        // Answers nothing and reads nothing.
+        let backend = Backend::raw(|stream, _| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        });
+        let backend = backend.await;
+        let world = World::start(&[upstream("pets", backend.address, json!({"intake": "stream"}))]).await;
+        let taken = Rc::new(Cell::new(0));
+        let mut client = Client::new(&world).await;
+        let asked = Request::post("/fn/pets/f").header("host", "localhost").body(endless(&taken)).unwrap();
+        let sending = tokio::task::spawn_local(async move { client.send(asked).await });
+        settle().await;
+        assert!(taken.get() < LARGE, "{} bytes were taken of a body that nobody reads", taken.get());
+        assert_eq!(backend.open.get(), 1);
+        sending.abort();
+    });
+}
+
+#[test]
+fn a_download_waits_for_its_reader_and_ends_when_it_leaves() {
+    run(async {
+        let sent = Rc::new(Cell::new(0));
+        let count = sent.clone();
+        let backend = Backend::serve(Speaks::Http1, move |_| {
+            let body = endless(&count);
+            async { Response::new(body) }
+        });
+        let backend = backend.await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let mut client = world.connect().await;
+        let mut answer = client.send(request(Method::GET, "/fn/pets/f", &[], "")).await.unwrap();
+        assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap()[0], b'x');
+        settle().await;
+        assert!(sent.get() < LARGE, "{} bytes were sent to a reader that does not read", sent.get());
+        drop((answer, client));
+        settle().await;
+        assert_eq!(backend.open.get(), 0, "the upstream's connection goes with its reader");
+    });
+}
+
+#[test]
+fn a_caller_that_leaves_before_the_answer_takes_the_request_along() {
+    run(async {
+        let backend = Backend::serve(Speaks::Http1, |_| std::future::pending::<Response<Full<Bytes>>>()).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let mut client = world.connect().await;
+        let asking =
+            tokio::task::spawn_local(async move { client.send(request(Method::GET, "/fn/pets/f", &[], "")).await });
+        settle().await;
+        assert_eq!(backend.open.get(), 1);
+        asking.abort();
+        settle().await;
+        assert_eq!(backend.open.get(), 0);
+        assert!(world.metrics_text().contains("code=\"499\"} 1"));
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_breaks_off_here_too() {
+    run(async {
+        let backend = Backend::raw(|mut stream, _| async move {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await.unwrap();
+        });
+        let backend = backend.await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let mut client = world.connect().await;
+        let answer = client.send(request(Method::GET, "/fn/pets/f", &[], "")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.into_body().collect().await.unwrap_err().is_incomplete_message());
+    });
+}
+
+#[test]
+fn bodies_are_mapped_both_ways() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({"intake": "map"}))]).await;
+        let reply = world.ask(request(Method::POST, "/fn/pets/f", &[], "hello")).await;
+        assert_eq!(reply.json()["body"], "HELLO.");
+
+        let hello = |request: Request<Incoming>| async move {
+            Response::new(Full::<Bytes>::from(request.uri().query().unwrap_or_default().to_owned()))
+        };
+        let backend = Backend::serve(Speaks::Http1, hello).await;
+        for (answer, query, status, expected) in [
+            ("map", "hello", 200, "HELLO."),
+            ("map", "", 200, ""),
+            ("held", "hello", 202, "HELLO."),
+            ("held", "", 404, "nothing"),
+            ("whole", "hello", 200, "5 bytes and 0 trailers"),
+        ] {
+            let world = World::start(&[upstream("pets", backend.address, json!({"answer": answer}))]).await;
+            let reply = world.get(&format!("/fn/pets/f?{query}")).await;
+            assert_eq!((reply.status.as_u16(), reply.text()), (status, expected), "{answer} {query}");
+        }
+        for (answer, query, expected) in [("held", "oh!", "bad-answer"), ("whole", "bad", "bad-answer")] {
+            let world = World::start(&[upstream("pets", backend.address, json!({"answer": answer}))]).await;
+            assert_eq!(world.get(&format!("/fn/pets/f?{query}")).await.problem(), expected, "{answer} {query}");
+        }
+        let world = World::start(&[upstream("pets", backend.address, json!({"answer": "whole"}))]).await;
+        assert_eq!(world.get(&format!("/fn/pets/f?{}", "x".repeat(101))).await.problem(), "bad-answer");
+    });
+}
+
+#[test]
+fn a_map_that_fails_later_resets_the_stream() {
+    run(async {
+        let pieces = |_| async {
+            let pieces = ["good", "bad!"].map(|piece| Ok::<_, hyper::Error>(Frame::data(Bytes::from(piece))));
+            let pieces = stream::iter(pieces).then(|piece| async {
+                yield_now().await;
+                piece
+            });
+            Response::new(BodyExt::boxed_unsync(StreamBody::new(pieces)))
+        };
+        let backend = Backend::serve(Speaks::Http1, pieces).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({"answer": "map"}))]).await;
+        let mut client = world.connect().await;
+        let answer = client.send(request(Method::GET, "/fn/pets/f", &[], "")).await.unwrap();
+        assert!(answer.into_body().collect().await.is_err());
+    });
+}
+
+#[test]
+fn trailers_reach_who_reads_the_whole() {
+    run(async {
+        let trailers = |_| async {
+            let frames = [
+                Frame::data(Bytes::from("x")),
+                Frame::trailers(HeaderMap::from_iter([("grpc-status".parse().unwrap(), "0".parse().unwrap())])),
+            ];
+            Response::new(StreamBody::new(stream::iter(frames.map(Ok::<_, hyper::Error>))))
+        };
+        let backend = Backend::serve(Speaks::Http2(100), trailers).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({"answer": "whole", "grpc": true}))]).await;
+        assert_eq!(world.get("/fn/pets/f").await.text(), "1 bytes and 1 trailers");
+    });
+}
