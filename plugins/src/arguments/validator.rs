@@ -14,8 +14,8 @@ use crate::problem::Fault;
 /// The steps that one match of a backtracking pattern may take: about a millisecond.
 const MAX_BACKTRACKS: usize = 50_000;
 
-/// The memory of one compiled pattern, in bytes; `\w{1,1000}` and the like take megabytes.
-const MAX_PATTERN: usize = 1 << 20;
+/// The memory of one compiled pattern, in bytes; `\P{C}{1,1000}` and the like take megabytes, and milliseconds.
+const MAX_PATTERN: usize = 256 << 10;
 
 /// The keywords that are left out of one schema before it is given up.
 const MAX_REPAIRS: usize = 64;

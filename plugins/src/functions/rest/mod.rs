@@ -4,12 +4,14 @@ mod binding;
 mod call;
 pub mod document;
 mod input;
+mod probe;
 
 use std::sync::Arc;
 
 use catalog::model::{Function, Kind, Materials, UpstreamSpec};
 
 pub use binding::{Body, Encoding, MediaType, Operation, Parameter, Place, Style};
+pub use probe::DOCUMENT_PATHS;
 
 use crate::call::BoundCall;
 use crate::kind::{BindError, FunctionKind};
@@ -24,7 +26,7 @@ impl FunctionKind for Rest {
     }
 
     fn probe(&self) -> Option<&dyn Probe> {
-        None
+        Some(self)
     }
 
     fn bind(

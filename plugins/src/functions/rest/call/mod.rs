@@ -31,7 +31,7 @@ use crate::arguments::{Coerce, Validator, fault, parse};
 use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, Reply};
 use crate::problem::{Fault, Problem, Reason};
 
-pub(super) use format::Format;
+pub(super) use format::{Format, default_type};
 pub(super) use names::{BODY, BodyNames, CONTENT_TYPE, Form, Names, PLAIN_BODY};
 pub(super) use path::of_template;
 pub(super) use place::is_json;

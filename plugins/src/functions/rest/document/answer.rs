@@ -3,8 +3,10 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::body::media_name;
 use super::tree::{Lost, Object, Version};
-use super::{Direction, Reader, media};
+use super::{Direction, Reader};
+use crate::functions::rest::call::is_json;
 
 impl<'a> Reader<'a> {
     /// The schema of the answer of `operation`, if it says one. What is wrong with responses costs only this.
@@ -32,14 +34,14 @@ impl<'a> Reader<'a> {
         let response = self.tree.object(raw)?;
         if self.tree.version == Version::V2 {
             let produces = self.media_types(operation, "produces");
-            let json = produces.is_empty() || produces.iter().any(|name| media::is_json(&media::name(name)));
+            let json = produces.is_empty() || produces.iter().any(|name| is_json(&media_name(name)));
             return response.get("schema").filter(|_| json).map(|raw| self.tree.value(raw)).transpose();
         }
         let Some(content) = response.get("content") else { return Ok(None) };
         let content = self.tree.object(content)?;
-        let names: Vec<String> = content.keys().map(|name| media::name(name)).collect();
-        let default = media::default(names.iter().map(String::as_str));
-        let Some((_, media)) = content.get_index(default).filter(|_| media::is_json(&names[default])) else {
+        let json = || content.iter().filter(|(name, _)| is_json(&media_name(name)));
+        // A range that JSON is in is the last choice.
+        let Some((_, media)) = json().find(|(name, _)| !name.contains('*')).or_else(|| json().next()) else {
             return Ok(None);
         };
         let media = self.tree.resolve(media)?;

@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::tree::{Lost, Object, Version};
-use super::{Direction, Reader, media, properties, structure, swagger, truth};
+use super::{Direction, Reader, properties, structure, swagger, truth};
 use crate::functions::rest::binding::{Body, Encoding, MediaType};
+use crate::functions::rest::call::{Format, default_type};
 
 /// The most media types of one body; more is a list of everything that a framework can read.
 const MAX_TYPES: usize = 32;
@@ -62,7 +63,7 @@ impl<'a> Reader<'a> {
         let mut body = Body { required: content.required, types: Vec::new(), properties: Vec::new(), open: false };
         let mut schemas = Vec::new();
         for (said, mut media) in content.types {
-            let name = media::name(&said);
+            let name = media_name(&said);
             if !name.contains('/') {
                 self.complain(&format!("{said:?} is no media type and left out"));
                 continue;
@@ -80,14 +81,17 @@ impl<'a> Reader<'a> {
 
     /// Says in `body` what bare arguments may fill: the properties of its default type, whose schema is returned. The definitions
     /// that `schemas` reach are there now.
-    pub(super) fn fillable(&self, body: &mut Body, schemas: &[Option<Value>]) -> Option<Value> {
-        let default = media::default(body.types.iter().map(|media| media.name.as_str()));
+    pub(super) fn fillable(&mut self, body: &mut Body, schemas: &[Option<Value>]) -> Result<Option<Value>, Lost> {
+        let default = default_type(body);
         let schema = schemas.get(default).cloned().flatten();
-        if body.types.get(default).is_some_and(|media| media::has_fields(&media.name)) {
+        if body.types.get(default).is_some_and(|media| Format::of(&media.name).has_fields()) {
             let any = Value::Bool(true);
-            (body.properties, body.open) = properties::of(schema.as_ref().unwrap_or(&any), self.definitions.made());
+            let fillable = properties::of(schema.as_ref().unwrap_or(&any), self.definitions.made());
+            // Every function that takes a large shared body has all of its names.
+            self.tree.charge(fillable.cost + fillable.names.iter().map(String::len).sum::<usize>())?;
+            (body.properties, body.open) = (fillable.names, fillable.open);
         }
-        schema
+        Ok(schema)
     }
 
     fn encodings(&mut self, said: Option<Value>) -> BTreeMap<String, Encoding> {
@@ -102,4 +106,9 @@ impl<'a> Reader<'a> {
         }
         encodings
     }
+}
+
+/// A media type as the catalog has it: lower case, without parameters.
+pub(super) fn media_name(said: &str) -> String {
+    said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -1,16 +1,20 @@
 //! Schemas that have a place of their own in the document become definitions: each is read once, however many operations refer to it.
 //!
-//! A definition is called as it is in the document; a name that a URI fragment or a JSON pointer would have to escape gets other
-//! characters, and a place without a name (`#/paths/…/schema`) one made of its pointer. Where `readOnly` or `writeOnly`, in it or in
+//! A definition is called as it is in the document. A name that a URI fragment or a JSON pointer would have to escape gets other
+//! characters and a hash, and so does a place without a name (`#/paths/…/schema`). Where `readOnly` or `writeOnly`, in it or in
 //! what it refers to, makes input and output differ, it is kept twice, and the output's is called `NAME-output`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use catalog::model::Digest;
 use serde_json::Value;
 
 use super::tree::{Lost, Tree};
 use super::{Direction, Reader};
+
+/// The most schemas that are referred to. The largest known document has a fifth of that.
+const MAX_DEFINITIONS: usize = 32_768;
 
 /// The definitions made so far, and those still to be made.
 #[derive(Default)]
@@ -61,9 +65,13 @@ impl Definitions {
         let path = ["/components/schemas/", "/definitions/", "/components/", "/"]
             .iter()
             .find_map(|place| pointer.strip_prefix(place));
-        let unescaped = path.unwrap_or("document").replace("~1", "/").replace("~0", "~");
+        let said = path.unwrap_or("document").replace("~1", "/").replace("~0", "~");
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let wanted: String = unescaped.chars().map(|c| if safe(c) { c } else { '-' }).chain(suffix.chars()).collect();
+        let mut wanted: String = said.chars().map(|c| if safe(c) { c } else { '-' }).collect();
+        if wanted != said || wanted.is_empty() {
+            wanted = format!("{wanted}-{}", Digest::of([pointer.as_bytes()]).short(8));
+        }
+        wanted.push_str(suffix);
         let mut name = wanted.clone();
         let mut others = 1;
         while !self.taken.insert(name.clone()) {
@@ -93,44 +101,55 @@ impl Reader<'_> {
     /// Reads all definitions that have been named, and those that they name.
     pub(super) fn define(&mut self) -> Result<(), Lost> {
         while let Some(Waiting { name, pointer, direction }) = self.definitions.waiting.pop() {
+            let raw = self.tree.locate(&pointer)?;
             let site = std::mem::replace(&mut self.site, format!("schema {name}"));
-            let schema = match self.tree.locate(&pointer).and_then(|raw| self.tree.value(raw)) {
-                Ok(schema) => self.schema(schema, direction),
-                Err(Lost::Spent) => return Err(Lost::Spent),
+            let read = self.tree.value(raw).map(|schema| self.schema(schema, direction));
+            let schema = match read {
+                Err(Lost::Spent) => Err(Lost::Spent),
                 Err(fault) => {
                     self.complain(&format!("any value is taken: {fault}"));
-                    Value::Bool(true)
+                    Ok(Value::Bool(true))
                 }
+                read => read,
             };
-            self.definitions.made.insert(name, schema);
             self.site = site;
+            self.definitions.made.insert(name, schema?);
         }
         Ok(())
     }
 
-    /// Whether what is at `pointer` differs between input and output. Walks everything that it reaches, once.
+    /// Whether what is at `pointer` differs between input and output. Settles that for everything that it reaches, each once.
     fn directed(&mut self, pointer: &str) -> Result<bool, Lost> {
         if let Some(known) = self.definitions.directed.get(pointer) {
             return Ok(*known);
         }
+        self.links(pointer)?;
         let mut reached = vec![pointer.to_owned()];
-        let mut known = HashSet::from([pointer.to_owned()]);
+        let mut referrers: HashMap<String, Vec<String>> = HashMap::from([(pointer.to_owned(), Vec::new())]);
+        let mut differ = Vec::new();
         let mut at = 0;
         while let Some(here) = reached.get(at).cloned() {
-            let links = match self.links(&here) {
-                Err(fault) if at == 0 => return Err(fault),
-                other => other.unwrap_or_default(),
-            };
-            if links.marked || self.definitions.directed.get(&here) == Some(&true) {
-                self.definitions.directed.insert(pointer.to_owned(), true);
-                return Ok(true);
-            }
-            let settled = |to: &&String| self.definitions.directed.get(*to) != Some(&false);
-            reached.extend(links.to.iter().filter(settled).filter(|to| known.insert((*to).clone())).cloned());
             at += 1;
+            let links = self.links(&here).unwrap_or_default();
+            if links.marked || links.to.iter().any(|to| self.definitions.directed.get(to) == Some(&true)) {
+                differ.push(here.clone());
+            }
+            for to in links.to.iter().filter(|to| !self.definitions.directed.contains_key(*to)) {
+                let known = referrers.entry(to.clone()).or_insert_with(|| {
+                    reached.push(to.clone());
+                    Vec::new()
+                });
+                known.push(here.clone());
+            }
         }
         self.definitions.directed.extend(reached.into_iter().map(|pointer| (pointer, false)));
-        Ok(false)
+        // What refers to one that differs differs too.
+        while let Some(here) = differ.pop() {
+            if self.definitions.directed.insert(here.clone(), true) != Some(true) {
+                differ.extend(referrers.remove(&here).unwrap_or_default());
+            }
+        }
+        Ok(self.definitions.directed[pointer])
     }
 
     /// What the schema at `pointer` says of others.
@@ -139,6 +158,9 @@ impl Reader<'_> {
             return Ok(links.clone());
         }
         let raw = self.tree.locate(pointer)?;
+        if self.definitions.links.len() >= MAX_DEFINITIONS {
+            return Err(Lost::Malformed(format!("`$ref` leads to one more schema than {MAX_DEFINITIONS}")));
+        }
         let mut links = Links::default();
         // One that cannot be parsed refers to nothing; it is complained of when it is read.
         if let Ok(schema) = self.tree.value(raw) {

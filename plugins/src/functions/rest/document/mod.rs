@@ -20,14 +20,12 @@
 
 mod answer;
 mod body;
-mod cycles;
 mod definitions;
 mod keywords;
-mod media;
 mod operation;
 mod parameters;
 mod paths;
-mod properties;
+pub(super) mod properties;
 mod schema;
 mod security;
 mod server;
@@ -55,7 +53,7 @@ const MAX_COMPLAINTS: usize = 100;
 pub fn read(bytes: &[u8], location: &Url) -> Result<Description, DocumentError> {
     let text = text::json(bytes)?;
     let tree = Tree::new(&text, location)?;
-    let mut reader = Reader { tree, definitions: Definitions::default(), complaints: Vec::new(), site: String::new() };
+    let mut reader = Reader::new(tree);
     let mut functions = Vec::new();
     for site in reader.sites() {
         reader.site = site.origin();
@@ -64,8 +62,7 @@ pub fn read(bytes: &[u8], location: &Url) -> Result<Description, DocumentError> 
             Err(fault) => reader.complain(&format!("left out: {fault}")),
         }
     }
-    let mut definitions = reader.definitions.finish();
-    cycles::cut(&mut definitions);
+    let definitions = reader.definitions.finish();
     Ok(Description { functions, definitions, attachments: Vec::new(), complaints: reader.complaints })
 }
 
@@ -101,7 +98,11 @@ struct Reader<'a> {
     site: String,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(tree: Tree<'a>) -> Self {
+        Self { tree, definitions: Definitions::default(), complaints: Vec::new(), site: String::new() }
+    }
+
     /// Notes what is wrong with what is being read.
     fn complain(&mut self, what: &str) {
         let complaint = format!("{}: {what}", self.site);

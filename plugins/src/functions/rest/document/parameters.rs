@@ -9,9 +9,13 @@ use super::paths::Site;
 use super::tree::{Lost, Object, Version};
 use super::{Direction, Reader, structure, swagger};
 use crate::functions::rest::binding::{Parameter, Place, Style};
+use crate::functions::rest::call::of_template;
 
 /// The longest text about a parameter that goes into its schema, in bytes: shared parameters are repeated in each function.
 const MAX_TEXT: usize = 1024;
+
+/// The most parameters of one operation, and the most names of a path. Larger ones are made by machines that went wrong.
+const MAX_PARAMETERS: usize = 1024;
 
 /// Headers that are never arguments: OpenAPI's three, and what frames or routes the message, which is ours to write.
 const NEVER: [HeaderName; 11] = [
@@ -41,7 +45,11 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<Map<String, Value>>, Lost> {
         let mut declared: Vec<Map<String, Value>> = Vec::new();
         for raw in [site.item.get("parameters"), operation.get("parameters")].into_iter().flatten() {
-            for raw in self.tree.list(raw)? {
+            let all = self.tree.list(raw)?;
+            if all.len() > MAX_PARAMETERS {
+                return Err(Lost::Malformed(format!("more than {MAX_PARAMETERS} parameters")));
+            }
+            for raw in all {
                 let Some(parameter) = self.one_declared(raw) else { continue };
                 let same = |other: &Map<String, Value>| {
                     other.get("name") == parameter.get("name") && other.get("in") == parameter.get("in")
@@ -64,30 +72,40 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The parameters that are arguments, with their schemas.
+    /// The parameters that are arguments, with their schemas. Each variable of the path is one, declared or not; so is each of the
+    /// query that some documents write behind the path (`/find?name={name}`), whatever place it is declared for.
     pub(super) fn parameters(
         &mut self,
         site: &Site<'a>,
         operation: &Object<'a>,
         declared: Vec<Map<String, Value>>,
     ) -> Vec<Declared> {
-        let names = template_names(&site.path);
+        let path = of_template(&site.path);
+        let query = site.path[path.len()..].split('#').next().unwrap_or_default();
+        let (in_path, in_query) = (template_names(path), template_names(query));
         let mut parameters = Vec::new();
         for declared in declared {
-            let Some((parameter, schema)) = self.parameter(declared) else { continue };
-            let name = &parameter.name;
+            let Some((mut parameter, schema)) = self.parameter(declared) else { continue };
+            let name = parameter.name.as_str();
             match parameter.place {
-                Place::Path if !names.contains(&name.as_str()) => {
+                Place::Path if in_path.contains(&name) => {}
+                Place::Path if in_query.contains(&name) => {
+                    parameter = Parameter { required: true, ..usual(Place::Query, name) };
+                }
+                Place::Path => {
                     self.complain(&format!("the path parameter {name} is left out: it is not in the path"));
+                    continue;
                 }
-                Place::Header if HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name)) => {
-                }
-                _ => parameters.push((parameter, schema)),
+                Place::Header if is_never(name) => continue,
+                _ => {}
             }
+            parameters.push((parameter, schema));
         }
-        for name in names {
-            if !has(&parameters, Place::Path, name) {
-                parameters.push((simple(Place::Path, name), json!({ "type": "string" })));
+        for (place, names) in [(Place::Path, in_path), (Place::Query, in_query)] {
+            for name in names {
+                if !parameters.iter().any(|(parameter, _)| parameter.place == place && parameter.name == name) {
+                    parameters.push((usual(place, name), json!({ "type": "string" })));
+                }
             }
         }
         self.api_keys(operation, &mut parameters);
@@ -126,34 +144,32 @@ impl<'a> Reader<'a> {
     /// Adds the keys that the security schemes of `operation` take; never required, since the caller may be known otherwise.
     fn api_keys(&mut self, operation: &Object<'a>, parameters: &mut Vec<Declared>) {
         for (place, name) in self.api_key_names(operation) {
-            let never = HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name));
-            if place == Place::Header && never {
+            if place == Place::Header && is_never(&name) {
                 continue;
             }
             let declared = parameters
                 .iter_mut()
                 .find(|(parameter, _)| parameter.place == place && same_name(place, &parameter.name, &name));
             match declared {
-                Some((_, Value::Object(schema))) => {
-                    schema.insert("writeOnly".into(), true.into());
-                }
-                Some(_) => {}
-                None => parameters.push((simple(place, &name), json!({ "type": "string", "writeOnly": true }))),
+                Some((_, Value::Object(schema))) => drop(schema.insert("writeOnly".into(), true.into())),
+                Some((_, schema)) => *schema = json!({ "writeOnly": true }),
+                None => parameters.push((usual(place, &name), json!({ "type": "string", "writeOnly": true }))),
             }
         }
     }
 }
 
-fn has(parameters: &[Declared], place: Place, name: &str) -> bool {
-    parameters.iter().any(|(parameter, _)| parameter.place == place && parameter.name == name)
+/// Whether a header is no argument; what cannot be a header is none either.
+fn is_never(name: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name))
 }
 
 fn same_name(place: Place, one: &str, other: &str) -> bool {
     if place == Place::Header { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
-/// A text in the place's usual style.
-fn simple(place: Place, name: &str) -> Parameter {
+/// A parameter in its place's usual style.
+fn usual(place: Place, name: &str) -> Parameter {
     let style = if matches!(place, Place::Path | Place::Header) { Style::Simple } else { Style::Form };
     Parameter {
         name: name.to_owned(),
@@ -169,7 +185,7 @@ fn simple(place: Place, name: &str) -> Parameter {
 /// The names in braces, each once, in the order of the path.
 fn template_names(path: &str) -> Vec<&str> {
     let mut names = Vec::new();
-    for part in path.split('{').skip(1) {
+    for part in path.split('{').skip(1).take(MAX_PARAMETERS) {
         if let Some((name, _)) = part.split_once('}')
             && !name.is_empty()
             && !names.contains(&name)

@@ -3,10 +3,15 @@
 use std::rc::Rc;
 
 use http::Method;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
 use serde_json::value::RawValue;
 
 use super::Reader;
 use super::tree::{Lost, Object, Version};
+
+/// The most operations of one document; the largest known one has 22,000. What is beyond is left out.
+const MAX_OPERATIONS: usize = 50_000;
 
 /// The longest chain of path items that are references to path items.
 const MAX_HOPS: usize = 8;
@@ -25,6 +30,9 @@ pub(super) struct Site<'a> {
     /// The operation.
     pub(super) operation: &'a RawValue,
 }
+
+/// The operations of one path, by method, in the document's order.
+type Found<'a> = IndexMap<String, Site<'a>>;
 
 impl Site<'_> {
     /// What the function is within the document: `GET /users/{id}`.
@@ -48,39 +56,40 @@ impl<'a> Reader<'a> {
         };
         for (path, item) in paths {
             self.site.clone_from(&path);
-            match path.starts_with('/') {
-                true => self.path_item(&path.into(), item, MAX_HOPS, &mut sites),
-                false if path.starts_with("x-") => {}
-                false => self.complain("left out: a path begins with `/`"),
+            if sites.len() >= MAX_OPERATIONS {
+                self.complain(&format!("left out with all that follows: more than {MAX_OPERATIONS} operations"));
+                break;
+            }
+            if path.starts_with('/') {
+                let mut found = Found::new();
+                self.path_item(&path.into(), item, MAX_HOPS, &mut found);
+                sites.extend(found.into_values());
+            } else if !path.starts_with("x-") {
+                self.complain("left out: a path begins with `/`");
             }
         }
         sites
     }
 
     /// The operations of one path item; one that is a reference has those of the other too.
-    fn path_item(&mut self, path: &Rc<str>, raw: &'a RawValue, hops: usize, sites: &mut Vec<Site<'a>>) {
+    fn path_item(&mut self, path: &Rc<str>, raw: &'a RawValue, hops: usize, found: &mut Found<'a>) {
         let item = match self.tree.object(raw) {
             Ok(item) => Rc::new(item),
             Err(fault) => return self.complain(&format!("left out: {fault}")),
         };
+        let site = |method: String, operation| Site { method, path: path.clone(), item: item.clone(), operation };
         for (key, &raw) in item.iter() {
             match key.as_str() {
                 "$ref" => match self.other_item(raw, hops) {
-                    Ok(other) => self.path_item(path, other, hops - 1, sites),
+                    Ok(other) => self.path_item(path, other, hops - 1, found),
                     Err(fault) => self.complain(&format!("left out: {fault}")),
                 },
-                "additionalOperations" if self.tree.version >= Version::V32 => self.additional(path, &item, raw, sites),
-                key if is_method(key, self.tree.version) => {
-                    self.push(
-                        Site {
-                            method: key.to_ascii_uppercase(),
-                            path: path.clone(),
-                            item: item.clone(),
-                            operation: raw,
-                        },
-                        sites,
-                    );
+                "additionalOperations" if self.tree.version >= Version::V32 => {
+                    for (method, operation) in self.additional(raw) {
+                        self.add(site(method, operation), found);
+                    }
                 }
+                key if is_method(key, self.tree.version) => self.add(site(key.to_ascii_uppercase(), raw), found),
                 _ => {}
             }
         }
@@ -97,27 +106,28 @@ impl<'a> Reader<'a> {
     }
 
     /// OpenAPI 3.2: methods that have no field of their own.
-    fn additional(&mut self, path: &Rc<str>, item: &Rc<Object<'a>>, raw: &'a RawValue, sites: &mut Vec<Site<'a>>) {
-        let operations = match self.tree.object(raw) {
-            Ok(operations) => operations,
-            Err(fault) => return self.complain(&format!("additionalOperations left out: {fault}")),
-        };
-        for (method, operation) in operations {
-            let known = is_method(&method.to_ascii_lowercase(), Version::V32);
-            match Method::from_bytes(method.as_bytes()) {
-                Ok(_) if !known => self.push(Site { method, path: path.clone(), item: item.clone(), operation }, sites),
-                Ok(_) => self.complain(&format!("{method} left out: it has a field of its own")),
-                Err(_) => self.complain(&format!("{method:?} left out: no HTTP method")),
-            }
-        }
+    fn additional(&mut self, raw: &'a RawValue) -> Object<'a> {
+        let mut operations = self.tree.object(raw).unwrap_or_else(|fault| {
+            self.complain(&format!("additionalOperations left out: {fault}"));
+            Object::new()
+        });
+        operations.retain(|method, _| {
+            let fault = match Method::from_bytes(method.as_bytes()) {
+                Err(_) => "no HTTP method",
+                Ok(_) if is_method(&method.to_ascii_lowercase(), Version::V32) => "it has a field of its own",
+                Ok(_) => return true,
+            };
+            self.complain(&format!("{method:?} left out: {fault}"));
+            false
+        });
+        operations
     }
 
-    fn push(&mut self, site: Site<'a>, sites: &mut Vec<Site<'a>>) {
-        let same = |other: &&Site<'_>| other.path == site.path;
-        if sites.iter().rev().take_while(same).any(|other| other.method == site.method) {
-            return self.complain(&format!("a second {} left out", site.method));
+    fn add(&mut self, site: Site<'a>, found: &mut Found<'a>) {
+        match found.entry(site.method.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(site)),
+            Entry::Occupied(_) => self.complain(&format!("a second {} left out", site.method)),
         }
-        sites.push(site);
     }
 }
 

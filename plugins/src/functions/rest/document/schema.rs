@@ -1,7 +1,7 @@
 //! From the schemas of any version to JSON Schema 2020-12.
 //!
 //! What a validator would refuse to compile is left out, since real documents have it: `required: true`, `type: Feature`,
-//! `minimum: "1"`. So are examples and what only documentation and code generators read. Where the versions contradict each other
+//! `minimum: "1"`. (Whether a pattern compiles is for the validator to find out.) So are examples and what only documentation and code generators read. Where the versions contradict each other
 //! the more generous reading is taken: `nullable` counts in 3.1 too, and beside a `$ref`.
 
 use std::collections::BTreeSet;
@@ -21,6 +21,9 @@ impl Direction {
         }
     }
 }
+
+/// The longest chain of schemas composed of schemas that is followed to find hidden properties.
+const MAX_COMPOSED: usize = 64;
 
 /// Names of properties that do not go this way, so that nothing may require them.
 type Hidden = BTreeSet<String>;
@@ -50,9 +53,10 @@ impl Reader<'_> {
             }
         }
         keywords::modernise(&mut said);
-        let mut hidden = above.clone();
-        if ["properties", "required", "allOf"].iter().any(|key| said.contains_key(*key)) {
-            self.hidden(&said, direction, &mut hidden);
+        let mut hidden = Hidden::new();
+        if ["properties", "required", "allOf", "anyOf", "oneOf"].iter().any(|key| said.contains_key(*key)) {
+            self.inherit(above, &mut hidden);
+            self.hidden(&said, direction, 0, &mut hidden);
         }
         for (keyword, value) in said {
             if let Some(value) = self.keyword(&keyword, value, direction, &hidden) {
@@ -114,17 +118,29 @@ impl Reader<'_> {
     }
 
     /// Adds the hidden properties of the object `said`, those of its `allOf` included.
-    fn hidden(&mut self, said: &Map<String, Value>, direction: Direction, hidden: &mut Hidden) {
+    fn hidden(&mut self, said: &Map<String, Value>, direction: Direction, depth: usize, hidden: &mut Hidden) {
         for (name, property) in said.get("properties").and_then(Value::as_object).into_iter().flatten() {
             if property[direction.hides()] == true || self.refers_to_hidden(property, direction) {
                 hidden.insert(name.clone());
             }
         }
         for part in said.get("allOf").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
-            self.hidden(part, direction, hidden);
-            if let Some(pointer) = self.pointer_in(part) {
-                hidden.extend(self.hidden_at(pointer, direction).iter().cloned());
-            }
+            self.hidden(part, direction, depth, hidden);
+            self.hidden_behind(part, direction, depth, hidden);
+        }
+    }
+
+    /// Adds the hidden properties of the object schema that `said` refers to.
+    fn hidden_behind(&mut self, said: &Map<String, Value>, direction: Direction, depth: usize, hidden: &mut Hidden) {
+        let Some(pointer) = self.pointer_in(said).filter(|_| depth < MAX_COMPOSED) else { return };
+        let more = self.hidden_at(pointer, direction, depth + 1);
+        self.inherit(&more, hidden);
+    }
+
+    fn inherit(&mut self, from: &Hidden, hidden: &mut Hidden) {
+        // A name that is copied costs more than a byte that is parsed.
+        if self.tree.charge(32 * from.len()).is_ok() {
+            hidden.extend(from.iter().cloned());
         }
     }
 
@@ -137,7 +153,7 @@ impl Reader<'_> {
     }
 
     /// The hidden properties of the object schema at `pointer`.
-    fn hidden_at(&mut self, pointer: String, direction: Direction) -> Rc<Hidden> {
+    fn hidden_at(&mut self, pointer: String, direction: Direction, depth: usize) -> Rc<Hidden> {
         let key = (pointer, direction);
         if let Some(known) = self.definitions.hidden.get(&key) {
             return known.clone();
@@ -147,10 +163,8 @@ impl Reader<'_> {
         let mut hidden = Hidden::new();
         let said = self.tree.locate(&key.0).and_then(|raw| self.tree.value(raw));
         if let Ok(Value::Object(said)) = said {
-            self.hidden(&said, direction, &mut hidden);
-            if let Some(other) = self.pointer_in(&said) {
-                hidden.extend(self.hidden_at(other, direction).iter().cloned());
-            }
+            self.hidden(&said, direction, depth, &mut hidden);
+            self.hidden_behind(&said, direction, depth, &mut hidden);
         }
         let hidden = Rc::new(hidden);
         self.definitions.hidden.insert(key, hidden.clone());

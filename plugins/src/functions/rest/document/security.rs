@@ -7,6 +7,9 @@ use super::structure;
 use super::tree::{Object, Version};
 use crate::functions::rest::binding::Place;
 
+/// The most keys of one operation.
+const MAX_KEYS: usize = 16;
+
 impl<'a> Reader<'a> {
     /// Place and name of each key that `operation` may be called with: those of all its alternatives, each once.
     pub(super) fn api_key_names(&mut self, operation: &Object<'a>) -> Vec<(Place, String)> {
@@ -17,7 +20,7 @@ impl<'a> Reader<'a> {
         let Some(Value::Array(alternatives)) = required else { return Vec::new() };
         let mut keys = Vec::new();
         for name in alternatives.iter().filter_map(Value::as_object).flat_map(|alternative| alternative.keys()) {
-            if let Some(key) = self.api_key(name).filter(|key| !keys.contains(key)) {
+            if let Some(key) = self.api_key(name).filter(|key| keys.len() < MAX_KEYS && !keys.contains(key)) {
                 keys.push(key);
             }
         }

@@ -7,7 +7,8 @@ use openapiv3::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{media, short_text, truth};
+use super::body::media_name;
+use super::{short_text, truth};
 use crate::functions::rest::binding::{Encoding, Parameter, Place, Style};
 
 /// What a Parameter Object says but for its schema. `free`: any style may stand in any place, as Swagger 2.0's formats do.
@@ -68,7 +69,7 @@ fn mapped(read: openapiv3::Parameter, own_style: Option<Style>) -> Parameter {
         required: required || place == Place::Path,
         allow_reserved,
         content: match format {
-            ParameterSchemaOrContent::Content(content) => content.keys().next().map(|name| media::name(name)),
+            ParameterSchemaOrContent::Content(content) => content.keys().next().map(|name| media_name(name)),
             ParameterSchemaOrContent::Schema(_) => None,
         },
     }

@@ -21,11 +21,12 @@ const MAX_HOPS: usize = 16;
 /// The deepest place that a reference may name.
 const MAX_POINTER: usize = 64;
 
-/// How many times its own length a document may be parsed: once for itself, and three times more for what is referred to.
-const PARSED_TIMES: usize = 4;
+/// How many times its own length a document may be parsed. Each level of it is looked through once for its members, and a schema
+/// once more for what it refers to and once for each direction; real documents come to 12.
+const PARSED_TIMES: usize = 16;
 
 /// What may be parsed beyond that, in bytes: small documents may refer to one piece often.
-const PARSED_MORE: usize = 64 << 20;
+const PARSED_MORE: usize = 16 << 20;
 
 /// Which rules hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -93,9 +94,9 @@ impl<'a> Tree<'a> {
         Ok(Self { root, location, version, top: Rc::new(top), base, seen: HashMap::new(), budget })
     }
 
-    /// Pays for parsing `bytes` once more. This bounds the work and the memory that a small document can ask for by
+    /// Pays for parsing `bytes` once more, or for work like that. This bounds the work and the memory that a small document can ask for by
     /// referring to one large piece from many operations.
-    fn charge(&mut self, bytes: usize) -> Result<(), Lost> {
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Lost> {
         let left = self.budget.checked_sub(bytes);
         // Once it is spent it stays so: what follows must not slip through piecemeal.
         self.budget = left.unwrap_or(0);

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 
-/// The most nodes, those of expanded aliases included: a document of 32 MiB has about three million.
-const MAX_NODES: usize = 4_000_000;
+/// The most nodes, those of expanded aliases included: 10 MB or more of text, and seconds of work.
+const MAX_NODES: usize = 2_000_000;
 
 /// The most nodes that aliases may add: real documents share a few examples or headers.
 const MAX_ALIASED: usize = 200_000;

@@ -6,10 +6,10 @@ use catalog::model::UpstreamSpec;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use crate::arguments::Schemas;
 use crate::call::{Arguments, BoundCall, Content, Outgoing};
 use crate::functions::rest::Operation;
 use crate::functions::rest::call::{Call, Format};
+use crate::functions::rest::document::properties;
 use crate::functions::rest::input::{Parts, input};
 use crate::problem::Problem;
 
@@ -24,7 +24,7 @@ impl Fixture {
     pub(super) fn new(operation: &Value, definitions: &Value, spec: &UpstreamSpec) -> Self {
         let definitions: BTreeMap<String, Value> = serde_json::from_value(definitions.clone()).unwrap_or_default();
         let mut operation = operation.clone();
-        let parts = Parts {
+        let mut parts = Parts {
             parameters: list(&mut operation, "parameters").iter_mut().map(parameter).collect(),
             bodies: operation
                 .get_mut("body")
@@ -33,21 +33,13 @@ impl Fixture {
             body: None,
         };
         let mut operation: Operation = serde_json::from_value(operation).expect("an operation");
-        let mut parts = parts;
         if let Some(body) = &mut operation.body {
             let default = crate::functions::rest::call::format::default_type(body);
             parts.body = parts.bodies[default].clone();
-            let schemas = Schemas::definitions(&definitions);
-            let whole = parts.body.clone().unwrap_or(Value::Bool(true));
-            let reached = schemas.reached(&whole, "");
-            let has_fields = Format::of(&body.types[default].name).has_fields();
-            if has_fields && schemas.types(&whole).any(crate::arguments::Types::OBJECT) {
-                let properties = reached.iter().filter_map(|p| p.keywords.get("properties")?.as_object());
-                body.properties = properties.flat_map(|p| p.keys().cloned()).collect();
-                let says = |keyword: &str| reached.iter().any(|p| p.keywords.contains_key(keyword));
-                let extra = reached.iter().find_map(|p| p.keywords.get("additionalProperties"));
-                body.open =
-                    if says("properties") { extra.is_some_and(|e| *e != false) } else { extra != Some(&json!(false)) };
+            if Format::of(&body.types[default].name).has_fields() {
+                let schema = parts.body.clone().unwrap_or(Value::Bool(true));
+                let fillable = properties::of(&schema, &definitions);
+                (body.properties, body.open) = (fillable.names, fillable.open);
             }
         }
         let mut input = input(&operation, &parts, &definitions);

@@ -28,8 +28,14 @@ fn hides_nulls(arguments: &Value) -> bool {
         .any(|v| v.as_array().is_some_and(|l| l.contains(&Value::Null)))
 }
 
+/// Few for every day; `PROPTEST_CASES=20000` for a change of the rules.
+fn few() -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 300 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(few())]
 
     /// With any values: what is valid binds, what is not does not.
     #[test]
@@ -96,7 +102,7 @@ fn read_array(style: &str, explode: bool, text: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(few())]
 
     /// Arrays can be read back. Left out is what a style cannot tell: its own separator within an item.
     #[test]

@@ -187,7 +187,13 @@ fn the_ordinary_case_is_readable() {
         ],
         "body": { "required": true, "types": [{ "type": "application/json", "schema": { "$ref": "#/$defs/User" } }] },
     });
-    let definitions = json!({ "User": { "type": "object", "required": ["id", "name"], "properties": { "id": { "type": "integer" }, "name": {} } } });
+    let user = json!({
+        "type": "object",
+        "required": ["id", "name"],
+        "properties": { "id": { "type": "integer" }, "name": {} },
+        "additionalProperties": false,
+    });
+    let definitions = json!({ "User": user });
     let expected = json!({
         "type": "object",
         "properties": {
