@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use entry::{FunctionEntry, UpstreamEntry};
 pub(crate) use entry::{Table, cut};
-pub use search::Query;
+pub use search::{Query, Rank};
 pub use sorted::Sorted;
 pub use sources::{HeldBack, SourceView};
 

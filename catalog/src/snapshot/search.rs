@@ -10,7 +10,7 @@ use super::{FunctionEntry, Snapshot, UpstreamEntry, UpstreamKey};
 
 /// How well a function fits a query, best first.
 #[derive(Clone, Copy)]
-enum Rank {
+pub enum Rank {
     /// Its name is the query.
     Exact,
     /// Its name begins with the query.
@@ -78,12 +78,12 @@ impl Wanted<'_> {
 }
 
 impl Snapshot {
-    /// The functions that fit `query` and for which `keep` says yes, best first, those of one rank in the order of all lists.
+    /// The functions that fit `query` and for which `keep` says yes, each with its rank: best first, those of one rank in the order of all lists.
     pub fn search<'a>(
         &'a self,
         query: &Query,
         keep: impl Fn(&UpstreamEntry, &FunctionEntry) -> bool,
-    ) -> Vec<(&'a Arc<UpstreamEntry>, &'a Arc<FunctionEntry>)> {
+    ) -> Vec<(Rank, &'a Arc<UpstreamEntry>, &'a Arc<FunctionEntry>)> {
         let mut ranks: [Vec<_>; 4] = Default::default();
         for upstream in self.upstreams(None) {
             let wanted = query.of(&upstream.upstream.name);
@@ -94,7 +94,7 @@ impl Snapshot {
                 if let Some(rank) = wanted.rank(text)
                     && keep(upstream, function)
                 {
-                    ranks[rank as usize].push((upstream, function));
+                    ranks[rank as usize].push((rank, upstream, function));
                 }
             }
         }
