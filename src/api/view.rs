@@ -1,0 +1,220 @@
+//! Upstreams and functions as the API shows them. Absent means none; fields may be added.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use catalog::Snapshot;
+use catalog::model::{Endpoint, Function, Health, Upstream};
+use catalog::snapshot::UpstreamEntry;
+use jiff::Timestamp;
+use percent_encoding::utf8_percent_encode;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::SEGMENT;
+
+/// Something that runs and can be called.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Upstream)]
+pub(crate) struct UpstreamView<'a> {
+    /// Its permanent id, accepted wherever its name is.
+    id: &'a str,
+    name: &'a str,
+    namespace: &'a str,
+    /// Which source lists it: `static`, `consul`.
+    source: &'a str,
+    /// The kinds of functions found on it.
+    kinds: Vec<&'a str>,
+    endpoints: Vec<EndpointView<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
+    function_count: usize,
+    /// The catalog's revision at its last change.
+    revision: u64,
+    #[schema(value_type = String, format = DateTime)]
+    first_seen: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_seen: Timestamp,
+    /// Nothing vouches for it now; it is served all the same.
+    stale: bool,
+    /// Why it is stale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_reason: Option<&'a str>,
+    discovery: Looked,
+}
+
+/// Where an upstream can be reached.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Endpoint)]
+struct EndpointView<'a> {
+    #[schema(value_type = String)]
+    address: IpAddr,
+    port: u16,
+    /// Whether it gets requests.
+    healthy: bool,
+    weight: u32,
+    /// 0 is used first.
+    priority: u8,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: &'a BTreeMap<String, String>,
+    /// Why it is never called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
+}
+
+/// What became of looking at an upstream.
+#[derive(Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Discovery)]
+pub(crate) struct Looked {
+    /// `waiting`, `found`, `none`, `failing` or `off`.
+    pub(crate) state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(crate) next_attempt: Option<Timestamp>,
+}
+
+impl<'a> UpstreamView<'a> {
+    /// `entry` as it is in `snapshot`.
+    pub(crate) fn new(snapshot: &'a Snapshot, entry: &'a UpstreamEntry, discovery: Looked) -> Self {
+        let Upstream { id, name, namespace, origin, spec, revision, first_seen, last_seen, kinds, .. } =
+            &entry.upstream;
+        let endpoints = snapshot.endpoints(id).map(|set| set.all()).unwrap_or_default();
+        let stale = snapshot.stale(&entry.upstream);
+        Self {
+            id: id.as_str(),
+            name,
+            namespace,
+            source: &origin.source.kind,
+            kinds: kinds.keys().map(|kind| kind.as_str()).collect(),
+            endpoints: endpoints.iter().map(EndpointView::new).collect(),
+            labels: &spec.labels,
+            function_count: entry.functions.len(),
+            revision: *revision,
+            first_seen: *first_seen,
+            last_seen: *last_seen,
+            stale: stale.is_some(),
+            stale_reason: stale.map(|s| &*s.reason),
+            discovery,
+        }
+    }
+}
+
+impl<'a> EndpointView<'a> {
+    fn new(endpoint: &'a Endpoint) -> Self {
+        Self {
+            address: endpoint.address.ip(),
+            port: endpoint.address.port(),
+            healthy: endpoint.health == Health::Healthy,
+            weight: endpoint.weight,
+            priority: endpoint.priority,
+            labels: &endpoint.labels,
+            refused: match &endpoint.health {
+                Health::Refused(why) => Some(why),
+                Health::Healthy | Health::Unhealthy => None,
+            },
+        }
+    }
+}
+
+/// Something that can be called.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Function)]
+pub(crate) struct FunctionView<'a> {
+    /// The upstream's name.
+    upstream: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    /// `rest`, `grpc`.
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    deprecated: bool,
+    /// Whether `GET` may call it.
+    safe: bool,
+    tags: &'a [Box<str>],
+    /// The arguments' schema (JSON Schema 2020-12); with `view=full` or one function alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Value>,
+    /// The result's schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Value>,
+    /// What the kind needs: `method` and `path`, `service` and `method`.
+    #[schema(value_type = Object)]
+    binding: &'a RawValue,
+    /// The URL that calls it.
+    call_url: String,
+    /// Of input, output and binding.
+    digest: String,
+    /// The catalog's revision at its last change.
+    revision: u64,
+    #[schema(value_type = String, format = DateTime)]
+    first_seen: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    last_seen: Timestamp,
+    /// Nothing vouches for its upstream now.
+    stale: bool,
+}
+
+/// Where functions are called.
+#[derive(Clone, Debug)]
+pub(crate) struct Gateway {
+    /// The base of call URLs, without a trailing `/`.
+    pub(crate) url: String,
+    /// The namespace that URLs leave out.
+    pub(crate) namespace: String,
+}
+
+impl Gateway {
+    /// The URL that calls `function` of `upstream`.
+    pub(crate) fn call_url(&self, upstream: &Upstream, function: &str) -> String {
+        let name = utf8_percent_encode(&upstream.name, SEGMENT);
+        // `/` is the same as `%2F` in a function's name; it is left, to be read.
+        let function = utf8_percent_encode(function, SEGMENT).to_string().replace("%2F", "/");
+        match *upstream.namespace == *self.namespace {
+            true => format!("{}/fn/{name}/{function}", self.url),
+            false => format!("{}/fn/{name}@{}/{function}", self.url, utf8_percent_encode(&upstream.namespace, SEGMENT)),
+        }
+    }
+}
+
+impl<'a> FunctionView<'a> {
+    /// `function` of `upstream`; `schemas` are its input and output where they are to be shown.
+    pub(crate) fn new(
+        upstream: &'a Upstream,
+        function: &'a Function,
+        schemas: Option<(Value, Option<Value>)>,
+        stale: bool,
+        gateway: &Gateway,
+    ) -> Self {
+        let (input, output) = schemas.unzip();
+        Self {
+            upstream: &upstream.name,
+            namespace: &upstream.namespace,
+            name: &function.name,
+            kind: function.kind.as_str(),
+            summary: function.summary.as_deref(),
+            description: function.description.as_deref(),
+            deprecated: function.deprecated,
+            safe: function.safe,
+            tags: &function.tags,
+            input,
+            output: output.flatten(),
+            binding: &function.binding,
+            call_url: gateway.call_url(upstream, &function.name),
+            digest: function.digest.to_string(),
+            revision: function.revision,
+            first_seen: function.first_seen,
+            last_seen: function.last_seen,
+            stale,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The daemon and what it runs in: signals, the service manager, and the table that a person sees at the start.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
+
+use crate::api::Api;
+use crate::config::Config;
+
+/// The signals that end a daemon.
+pub(crate) struct Signals(Mutex<(Signal, Signal)>);
+
+impl Signals {
+    /// Takes SIGTERM and SIGINT from now on.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("listen to signals");
+        Ok(Self(Mutex::new((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))))
+    }
+
+    /// Returns when one has come.
+    pub(crate) async fn stop(&self) {
+        let mut signals = self.0.lock().await;
+        let (terminate, interrupt) = &mut *signals;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "daemon.stopping"),
+            _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "daemon.stopping"),
+        }
+    }
+}
+
+/// Tells the service manager (sd_notify(3)); does nothing where there is none.
+pub(crate) fn notify(state: &str) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let send = || -> std::io::Result<()> {
+        let datagram = std::os::unix::net::UnixDatagram::unbound()?;
+        match socket.to_str().and_then(|s| s.strip_prefix('@')) {
+            Some(name) => {
+                use std::os::linux::net::SocketAddrExt;
+                let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+                datagram.send_to_addr(state.as_bytes(), &address)?
+            }
+            None => datagram.send_to(state.as_bytes(), &socket)?,
+        };
+        Ok(())
+    };
+    if let Err(error) = send() {
+        tracing::warn!(%error, "daemon.notify_failed");
+    }
+}
+
+/// What was found and what was not.
+pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr) -> String {
+    let snapshot = api.catalog.snapshot();
+    let mut rows: Vec<(String, String)> = vec![
+        ("gateway".into(), format!("{}/fn/…", api.gateway.url)),
+        ("admin".into(), format!("http{}://{admin}", if config.admin_tls.is_some() { "s" } else { "" })),
+        (
+            "catalog".into(),
+            format!(
+                "{} upstreams, {} functions, revision {}, in {}",
+                snapshot.upstream_count(),
+                snapshot.function_count(),
+                snapshot.revision,
+                config.data_dir.display()
+            ),
+        ),
+    ];
+    for status in api.board.read() {
+        let error = status.last_error.map(|e| format!("; {}", e.message)).unwrap_or_default();
+        let state = crate::api::word(&status.state);
+        rows.push((format!("source {}", status.source), format!("{state}, {} upstreams{error}", status.upstreams)));
+    }
+    rows.extend(config.unused_sources.iter().map(|why| ("not used".to_owned(), why.clone())));
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut table = format!("portolan {}", env!("CARGO_PKG_VERSION"));
+    for (name, value) in rows {
+        // Writing to a string cannot fail.
+        let _ = write!(table, "\n  {name:width$}  {value}");
+    }
+    table
+}
