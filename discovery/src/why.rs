@@ -196,7 +196,11 @@ fn is_at(snapshot: &Snapshot, entry: &UpstreamEntry, host: &str, port: u16) -> b
 
 #[cfg(test)]
 mod tests {
+    use catalog::model::{SourceId, UpstreamSpec};
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::testing::Bench;
 
     #[test]
     fn targets_mean_upstreams_functions_or_addresses() {
@@ -212,5 +216,42 @@ mod tests {
         check("grpc://[::1]:50051", address("::1", 50051));
         check("pets.test:80", address("pets.test", 80));
         check("[::1]:80", address("::1", 80));
+    }
+
+    #[tokio::test]
+    async fn what_is_known_and_what_is_not_is_explained() {
+        let bench = Bench::new().await;
+        let id = bench.list("pets", UpstreamSpec::default(), &["127.0.0.1:9"]).await;
+        let board = Board::default();
+        let source = SourceId::new("static", "resources");
+        board.add(&source);
+        board.leave_out(&source, [("ghosts in a.yaml:3:7".to_owned(), "spec.static.hosts: has no host".to_owned())]);
+        let journal = Journal::default();
+        let attempt = Attempt {
+            time: Timestamp::now(),
+            times: 1,
+            kind: None,
+            endpoint: "127.0.0.1:9".parse().unwrap(),
+            asked: "GET /openapi.json".into(),
+            answer: "404".into(),
+            took_ms: 1,
+        };
+        journal.record(&id, attempt);
+        let (catalog, outcomes) = (bench.catalog.clone(), Outcomes::default());
+        let explainer = Explainer { catalog, namespace: "gloo-system".into(), board, outcomes, journal };
+
+        let by_any_name = ["pets", "pets@gloo-system", id.as_str(), "127.0.0.1:9", "http://127.0.0.1:9/x"];
+        for target in by_any_name {
+            let why = explainer.why(target);
+            assert_eq!((why.upstreams.len(), why.sources.len()), (1, 0), "{target}");
+            let pets = &why.upstreams[0];
+            assert_eq!((pets.id.as_str(), pets.origin.as_str(), pets.endpoints.len()), (id.as_str(), "static/pets", 1));
+            assert_eq!(&*pets.attempts[0].asked, "GET /openapi.json");
+        }
+        let function = explainer.why("pets/getPet").upstreams[0].function.clone();
+        assert_eq!(function.as_deref(), Some("there is no getPet: no function of the upstream is known"));
+        let why = explainer.why("ghosts");
+        assert!(why.upstreams.is_empty() && why.sources[0].left_out[0].starts_with("ghosts in a.yaml:3:7: spec."));
+        assert!(explainer.why("pets@elsewhere").upstreams.is_empty());
     }
 }

@@ -11,7 +11,7 @@ use plugins::{FetchError, Fetched, Get};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Response};
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::place::{Place, authority};
 use super::{Bound, CONNECT, REDIRECTS, Round, USER_AGENT, WHOLE};
@@ -28,8 +28,7 @@ pub(super) async fn get(bound: &Bound<'_>, get: Get<'_>) -> Result<Fetched, Fetc
     let mut place = round.address.place(tls, get.location, allowed)?;
     for _ in 0..=REDIRECTS {
         let began = Instant::now();
-        let asked =
-            format!("GET {}", if place.own { &place.url[url::Position::BeforePath..] } else { place.url.as_str() });
+        let asked = format!("GET {}", shown(&place));
         let answered = once(round, tls, &place, &get).await;
         bound.round.record(Some(bound.kind.clone()), asked, summary(&answered), began);
         let fetched = answered?;
@@ -37,6 +36,18 @@ pub(super) async fn get(bound: &Bound<'_>, get: Get<'_>) -> Result<Fetched, Fetc
         place = round.address.redirected(tls, &place, location, allowed)?;
     }
     Err(FetchError::RedirectLoop(REDIRECTS))
+}
+
+/// A place for people: a query may hold a key, so it is left out.
+fn shown(place: &Place) -> String {
+    match place.own {
+        true => without_query(&place.url[Position::BeforePath..]),
+        false => without_query(place.url.as_str()),
+    }
+}
+
+fn without_query(location: &str) -> String {
+    location.split_once('?').map_or_else(|| location.to_owned(), |(path, _)| format!("{path}?…"))
 }
 
 fn redirect(fetched: &Fetched) -> Option<&str> {
@@ -51,7 +62,7 @@ fn summary(answered: &Result<Fetched, FetchError>) -> String {
     };
     let status = fetched.status.as_u16();
     if let Some(location) = redirect(fetched) {
-        return format!("{status} to {location}");
+        return format!("{status} to {}", without_query(location));
     }
     let header = fetched.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match fetched.status {

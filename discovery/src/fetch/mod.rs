@@ -24,9 +24,11 @@ use catalog::model::{Kind, Protocol, UpstreamId, UpstreamSpec};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::Timestamp;
+use plugins::fetch::Work;
 use plugins::{Fetch, FetchError, Fetched, Get};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 
@@ -44,6 +46,8 @@ const WHOLE: Duration = Duration::from_secs(20);
 const LARGEST: usize = 32 << 20;
 /// As many redirects as a path that moved, a slash and a version need.
 const REDIRECTS: usize = 5;
+/// Documents that are read at the same time, as long as one takes: each takes a core, and the largest some 300 MB.
+const READERS: usize = 2;
 /// What we are called: probes can be told apart from users in others' logs.
 pub const USER_AGENT: &str = concat!("portolan/", env!("CARGO_PKG_VERSION"));
 
@@ -58,6 +62,7 @@ struct Shared {
     journal: Journal,
     budget: Budget,
     configs: Configs,
+    readers: Arc<Semaphore>,
 }
 
 impl Fetcher {
@@ -69,6 +74,7 @@ impl Fetcher {
             journal,
             budget: Budget::default(),
             configs: Configs::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
         }))
     }
 
@@ -166,5 +172,19 @@ impl Fetch for Bound<'_> {
 
     fn exchange(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, FetchError>> {
         Box::pin(exchange::exchange(self, request))
+    }
+
+    fn work(&self, work: Work) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(permit) = self.round.shared.readers.clone().acquire_owned().await else { return };
+            // The place is taken until the work ends, though nobody may wait for it any more.
+            let worked = spawn_blocking(move || {
+                work();
+                drop(permit);
+            });
+            if let Err(error) = worked.await {
+                tracing::error!(upstream = %self.round.upstream, kind = %self.kind, %error, "reading an answer broke");
+            }
+        })
     }
 }

@@ -45,7 +45,7 @@ async fn a_document_is_asked_for_by_the_upstreams_own_name_at_its_endpoint() {
         assert!(head.contains(&line), "{head} lacks {line}");
     }
     assert!(!head.contains("cookie") && !head.contains("referer"));
-    assert!(lines[0].starts_with("GET /v1/openapi.json?x=1 -> 200 application/json, "), "{lines:?}");
+    assert!(lines[0].starts_with("GET /v1/openapi.json?… -> 200 application/json, "), "{lines:?}");
 }
 
 #[tokio::test]
@@ -99,8 +99,8 @@ async fn redirects_are_followed_on_the_same_host_only() {
     let (moved, lines) = get(&server, plain(), "/moved").await;
     assert_eq!(moved.unwrap().url.path(), "/docs/openapi.json");
     assert_eq!(lines.len(), 2, "{lines:?}");
-    let (foreign, _) = get(&server, plain(), "/foreign").await;
-    let text = foreign.unwrap_err().to_string();
+    let (foreign, lines) = get(&server, plain(), "/foreign").await;
+    let text = format!("{} {lines:?}", foreign.unwrap_err());
     assert!(text.contains("http://evil.test") && !text.contains("secret"), "{text}");
     let (looped, _) = get(&server, plain(), "/loop").await;
     assert!(matches!(looped, Err(FetchError::RedirectLoop(REDIRECTS))));
@@ -297,6 +297,29 @@ async fn an_exchange_speaks_http2_in_plain_text_and_over_tls() {
         let line = &journal.of(&id())[0];
         assert_eq!((&*line.asked, &*line.answer, line.times), ("POST /pkg.S/M", "200, grpc-status 0", 2));
     }
+}
+
+#[tokio::test]
+async fn long_work_is_done_elsewhere_a_bounded_number_at_a_time() {
+    let server = Server::http(|_| reply(404, "", "")).await;
+    let journal = Journal::default();
+    let round = server.round(&journal, plain());
+    let bound = round.on_behalf_of(KIND);
+    let here = std::thread::current().id();
+    let there = plugins::fetch::offload(&bound, || std::thread::current().id()).await;
+    assert!(there.is_some_and(|there| there != here));
+    assert_eq!(plugins::fetch::offload(&bound, || panic!("a bug")).await, None::<()>);
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let work = || {
+        let (running, most) = (running.clone(), most.clone());
+        plugins::fetch::offload(&bound, move || {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            (0..100_000).fold(0u64, |sum, n| std::hint::black_box(sum ^ n));
+            running.fetch_sub(1, Ordering::SeqCst);
+        })
+    };
+    futures_util::future::join_all((0..50).map(|_| work())).await;
+    assert!((1..=READERS).contains(&most.load(Ordering::SeqCst)));
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ pub fn check(path: &Path) -> Vec<Complaint> {
         Ok(content) => content.complaints,
         Err(error) => {
             let (file, message) = (path.to_owned(), error.to_string());
-            vec![Complaint { file, line: 1, column: 1, severity: Severity::Error, message }]
+            vec![Complaint { file, line: 1, column: 1, resource: None, severity: Severity::Error, message }]
         }
     };
     complaints.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -95,9 +95,8 @@ impl Reading<'_> {
         let content = read.map_err(|cause| self.files.broken(cause))?.map_err(|cause| self.files.broken(cause))?;
         content.complaints.iter().for_each(|complaint| tracing::warn!(%complaint, "resource"));
         let last = self.last.take().unwrap_or_else(|| self.held(&content));
-        let left_out = content.complaints.iter().filter(|complaint| complaint.severity == Severity::Error);
-        let left_out =
-            left_out.map(|c| (format!("{}:{}:{}", c.file.display(), c.line, c.column), c.message.clone())).collect();
+        let errors = content.complaints.iter().filter(|complaint| complaint.severity == Severity::Error);
+        let left_out = errors.map(left_out).collect();
         let view = merged(last, content);
         let targets = view.values().cloned().collect();
         self.last = Some(view);
@@ -110,6 +109,16 @@ impl Reading<'_> {
             true => View::new(),
             false => self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed.into())).collect(),
         }
+    }
+}
+
+/// A complaint as the board shows it: by the resource's name, where it has one.
+fn left_out(complaint: &Complaint) -> (String, String) {
+    let Complaint { file, line, column, resource, message, .. } = complaint;
+    let place = format!("{}:{line}:{column}", file.display());
+    match resource {
+        Some(name) => (format!("{name} in {place}"), message.clone()),
+        None => (place, message.clone()),
     }
 }
 

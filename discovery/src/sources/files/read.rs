@@ -34,6 +34,8 @@ pub struct Complaint {
     pub line: u64,
     /// The column, from 1.
     pub column: u64,
+    /// The resource's name, where it says one.
+    pub resource: Option<String>,
     /// Whether it costs the resource.
     pub severity: Severity,
     /// What is wrong, with the field's path.
@@ -108,14 +110,14 @@ impl Content {
                         Ok(node) => self.read_document(file, &node),
                         Err(broken) => {
                             self.found.push(Found::Unreadable);
-                            self.complain(file, broken.at, Severity::Error, broken.message);
+                            self.complain(file, None, broken.at, Severity::Error, broken.message);
                         }
                     }
                 }
             }
             Err(error) => {
                 self.found.push(Found::Unreadable);
-                self.complain(file, At { line: 1, column: 1 }, Severity::Error, error.to_string());
+                self.complain(file, None, At { line: 1, column: 1 }, Severity::Error, error.to_string());
             }
         }
     }
@@ -137,14 +139,15 @@ impl Content {
                 }
             },
         }
+        let resource = name(node).map(str::to_owned);
         for remark in remarks.0 {
-            self.complain(file, remark.at, remark.severity, remark.message);
+            self.complain(file, resource.clone(), remark.at, remark.severity, remark.message);
         }
     }
 
-    fn complain(&mut self, file: &Path, at: At, severity: Severity, message: String) {
+    fn complain(&mut self, file: &Path, resource: Option<String>, at: At, severity: Severity, message: String) {
         let At { line, column } = at;
-        self.complaints.push(Complaint { file: file.to_owned(), line, column, severity, message });
+        self.complaints.push(Complaint { file: file.to_owned(), line, column, resource, severity, message });
     }
 }
 
@@ -197,10 +200,12 @@ fn items(node: &Node) -> Option<&[Node]> {
 
 /// The key of an `Upstream` whose other parts are wrong.
 fn key(node: &Node) -> Option<String> {
-    let metadata = member(node, "metadata")?;
-    let name = member(metadata, "name").and_then(text_of)?;
-    let namespace = member(metadata, "namespace").and_then(text_of).unwrap_or_default();
-    Some(format!("{namespace}/{name}"))
+    let namespace = member(node, "metadata").and_then(|metadata| member(metadata, "namespace")).and_then(text_of);
+    Some(format!("{}/{}", namespace.unwrap_or_default(), name(node)?))
+}
+
+fn name(node: &Node) -> Option<&str> {
+    member(member(node, "metadata")?, "name").and_then(text_of)
 }
 
 fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {

@@ -271,3 +271,13 @@ async fn a_restart_on_broken_files_takes_nothing_away() {
     until(&bench, "one", Some("10.0.0.1:3")).await;
     until(&bench, "two", Some("10.0.0.1:2")).await;
 }
+
+#[test]
+fn what_is_left_out_is_known_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, format!("{}---\n[", at_port("one", 0))).unwrap();
+    let shown: Vec<_> =
+        check(&file).iter().map(left_out).map(|(what, _)| what.replace(file.to_str().unwrap(), "F")).collect();
+    assert_eq!(shown, ["one in F:4:48", "F:6:1"]);
+}
