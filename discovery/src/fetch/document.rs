@@ -111,7 +111,8 @@ async fn refusal(mut response: Response) -> Result<Bytes, FetchError> {
 /// A client that can reach the round's endpoint and nothing else.
 async fn own_client(round: &Round, tls: bool) -> Result<Client, FetchError> {
     let same_name = round.spec.host.as_deref() == round.address.server_name();
-    // HTTP/2 names the host in the request's target, which here is what TLS verifies: where the upstream is addressed by another name, HTTP/1.1 says it.
+    // HTTP/2 names the host in the request's target, which here is what TLS verifies: where the upstream is addressed by another
+    // name, HTTP/1.1 says it.
     let alpn: &[&[u8]] = if same_name { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     let config = match tls {
         true => round.shared.configs.client(round.spec.tls.as_ref(), alpn).await?,

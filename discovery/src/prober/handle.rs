@@ -12,6 +12,15 @@ pub(super) const QUEUE: usize = 64;
 #[derive(Debug)]
 pub(super) struct Request(pub(super) UpstreamId, pub(super) Answer);
 
+/// How far the prober is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Progress {
+    /// The newest generation of the catalog that it knows; 0 before the first.
+    pub(super) generation: u64,
+    /// How many upstreams wait for their first look.
+    pub(super) unseen: usize,
+}
+
 /// The way of its answer; dropped where there is no such upstream.
 pub(super) type Answer = oneshot::Sender<Result<Discovery, RefreshError>>;
 
@@ -20,7 +29,7 @@ pub(super) type Answer = oneshot::Sender<Result<Discovery, RefreshError>>;
 pub struct Handle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) outcomes: Outcomes,
-    pub(super) unseen: watch::Receiver<Option<usize>>,
+    pub(super) progress: watch::Receiver<Progress>,
 }
 
 /// Why there was no look.
@@ -53,10 +62,11 @@ impl Handle {
         looked.await.unwrap_or_else(|_| Err(RefreshError::Unknown(upstream.clone())))
     }
 
-    /// Returns when every upstream that can be looked at was looked at once.
-    pub async fn settled(&self) {
-        let mut unseen = self.unseen.clone();
+    /// Returns when every upstream that the catalog's `generation` has, and that can be looked at, was looked at once.
+    pub async fn settled(&self, generation: u64) {
+        let mut progress = self.progress.clone();
+        let is_settled = |progress: &Progress| progress.generation >= generation && progress.unseen == 0;
         // An error means that the prober is gone, and nothing will be looked at any more.
-        let _ = unseen.wait_for(|unseen| *unseen == Some(0)).await;
+        let _ = progress.wait_for(is_settled).await;
     }
 }

@@ -30,7 +30,7 @@ pub use outcome::{Counts, Discovery, KindLook, Outcomes, State};
 
 use crate::attempts::Journal;
 use crate::fetch::Fetcher;
-use handle::{Answer, QUEUE, Request};
+use handle::{Answer, Progress, QUEUE, Request};
 use lanes::{Lane, Lanes, Overdue, PATIENCE};
 use look::{ENDPOINTS, Job, Looked, Looker};
 use pace::Throttle;
@@ -52,8 +52,9 @@ pub struct Prober {
     who: Eligibility,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
-    unseen: watch::Sender<Option<usize>>,
-    waiting: usize,
+    progress: watch::Sender<Progress>,
+    /// How many upstreams wait for their first look.
+    unseen: usize,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     seen: Arc<Snapshot>,
     upstreams: HashMap<UpstreamId, Entry>,
@@ -100,18 +101,18 @@ impl Prober {
         settings: Settings,
     ) -> Self {
         let (sender, requests) = mpsc::channel(QUEUE);
-        let (unseen, first_looks) = watch::channel(None);
+        let (progress, shown) = watch::channel(Progress::default());
         let outcomes = Outcomes::default();
         let snapshots = catalog.subscribe();
-        let handle = Handle { requests: sender, outcomes: outcomes.clone(), unseen: first_looks };
+        let handle = Handle { requests: sender, outcomes: outcomes.clone(), progress: shown };
         Self {
             looker: Looker { catalog, fetcher, outcomes, document_paths: settings.document_paths },
             journal,
             who: Eligibility { kinds, by_default: settings.by_default },
             requests,
             handle,
-            unseen,
-            waiting: 0,
+            progress,
+            unseen: 0,
             snapshots,
             seen: Arc::default(),
             upstreams: HashMap::new(),
@@ -158,7 +159,7 @@ impl Prober {
     fn follow(&mut self) {
         let next = self.snapshots.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.seen, next.clone());
-        let (now, first) = (Instant::now(), self.unseen.borrow().is_none());
+        let (now, first) = (Instant::now(), self.progress.borrow().generation == 0);
         let known = if first { next.upstreams(None).filter(|e| !e.upstream.kinds.is_empty()).count() } else { 0 };
         let mut nth = 0;
         for id in next.changed_since(&before) {
@@ -178,7 +179,7 @@ impl Prober {
             }
             self.requeue(id);
         }
-        self.show_unseen();
+        self.show_progress();
     }
 
     fn forget(&mut self, id: &UpstreamId) {
@@ -191,7 +192,7 @@ impl Prober {
             self.tasks.remove(&round.task.id());
             self.lanes.leave(round.lane, id);
         }
-        self.waiting -= usize::from(entry.unseen);
+        self.unseen -= usize::from(entry.unseen);
         self.looker.outcomes.forget(id);
         self.journal.forget(id);
     }
@@ -207,9 +208,9 @@ impl Prober {
             entry.queued = Some(due);
             self.queue.insert((due, id.clone()));
         }
-        self.waiting -= usize::from(entry.unseen);
+        self.unseen -= usize::from(entry.unseen);
         entry.unseen = entry.tracked.awaits_first_look();
-        self.waiting += usize::from(entry.unseen);
+        self.unseen += usize::from(entry.unseen);
         self.looker.outcomes.show(id, entry.tracked.shown(running, Instant::now()));
     }
 
@@ -308,7 +309,7 @@ impl Prober {
             }
         }
         self.requeue(&id);
-        self.show_unseen();
+        self.show_progress();
     }
 
     fn requested(&mut self, Request(id, answer): Request) {
@@ -329,10 +330,10 @@ impl Prober {
         self.requeue(&id);
     }
 
-    /// Shows how many wait for their first look.
-    fn show_unseen(&self) {
-        let waiting = Some(self.waiting);
-        self.unseen.send_if_modified(|shown| std::mem::replace(shown, waiting) != waiting);
+    /// Shows how far it is.
+    fn show_progress(&self) {
+        let now = Progress { generation: self.seen.generation, unseen: self.unseen };
+        self.progress.send_if_modified(|shown| std::mem::replace(shown, now) != now);
     }
 }
 

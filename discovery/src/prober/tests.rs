@@ -149,7 +149,7 @@ async fn an_upstream_is_looked_at_at_once_and_its_functions_are_in_the_catalog()
     let shown = run.until(&id, State::Found).await;
     let kinds: Vec<_> = shown.kinds.iter().map(|look| (look.kind.as_str(), look.state)).collect();
     assert_eq!(kinds, [("rest", State::Found), ("grpc", State::None)]);
-    run.handle.settled().await;
+    run.handle.settled(run.bench.catalog.generation()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,6 +217,16 @@ async fn a_change_is_looked_at_at_once_and_so_is_a_request() {
     run.list("changing", does(&[("does", "two")]), &["127.0.0.1:1", "127.0.0.1:2"]).await;
     pass(Duration::from_secs(1)).await;
     assert!(looks(&id, "rest").last().unwrap().duration_since(asked) < Duration::from_millis(10), "a new instance");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_settled_when_all_that_was_listed_had_its_first_look() {
+    let run = Run::start().await;
+    run.handle.settled(run.bench.catalog.generation()).await;
+    let id = run.list("unsettled", does(&[("does", "dawdle")]), &["127.0.0.1:1"]).await;
+    let began = Instant::now();
+    run.handle.settled(run.bench.catalog.generation()).await;
+    assert!(began.elapsed() >= Duration::from_secs(5) && run.handle.outcomes().of(&id).unwrap().state == State::Found);
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +319,7 @@ async fn a_restart_spreads_its_looks_over_what_is_known() {
     pass(Duration::from_millis(1)).await;
     let again = Run::on(run.bench, AddressPolicy::default());
     let began = Instant::now();
-    again.handle.settled().await;
+    again.handle.settled(again.bench.catalog.generation()).await;
     assert!(began.elapsed() < Duration::from_millis(100), "what is known is ready at once");
     pass(Duration::from_secs(2)).await;
     let snapshot = again.bench.catalog.snapshot();
