@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use catalog::model::UpstreamSpec;
-use catalog::report::Report;
-use tokio::sync::oneshot;
+use catalog::model::{SourceId, UpstreamSpec};
+use catalog::report::{Listed, Report};
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::board::State;
+use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
-use crate::sources::{files, fixed, hosts};
+use crate::sources::{consul, files, fixed, hosts};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
 
@@ -20,14 +23,16 @@ use crate::testing::{Bench, addresses, listed, pass};
 pub(crate) struct Stage {
     /// The source; it lists `one` and `two`, each with one endpoint.
     pub(crate) source: Box<dyn Source>,
+    /// What its keys have before the name.
+    pub(crate) keys: &'static str,
     /// Breaks the place for good.
-    pub(crate) fail: Box<dyn FnOnce()>,
+    pub(crate) fail: Box<dyn FnOnce() + Send>,
 }
 
-type SetUp = fn() -> Stage;
+type SetUp = fn() -> BoxFuture<'static, Stage>;
 
 /// How each kind is put on the stage, by the kind's name in the registry.
-const STAGES: &[(&str, SetUp)] = &[("static", on_the_command_line), ("files", in_a_folder)];
+const STAGES: &[(&str, SetUp)] = &[("static", on_the_command_line), ("files", in_a_folder), ("consul", in_consul)];
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_source_sits_the_exam() {
@@ -35,27 +40,30 @@ async fn every_kind_of_source_sits_the_exam() {
     assert_eq!(kinds, STAGES.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "each kind has a stage");
     for (name, stage) in STAGES {
         println!("{name}");
-        sit(stage()).await;
+        sit(stage().await).await;
     }
 }
 
-async fn sit(Stage { source, fail }: Stage) {
+async fn sit(Stage { source, keys, fail }: Stage) {
     let (bench, id) = (Bench::new().await, source.id().clone());
-    // Only a full list can prove that this one is not there.
-    let phantom = listed("phantom", UpstreamSpec::default(), &["127.0.0.1:1"]);
-    bench.catalog.report(&id, Report::Changed(Box::new(phantom))).await.unwrap();
+    // From an earlier run. Only a full list can prove that one of the three is gone; of more, a source might doubt it.
+    let before = |name: &str| Listed {
+        key: format!("{keys}{name}").into(),
+        ..listed(name, UpstreamSpec::default(), &["127.0.0.1:9"])
+    };
+    let earlier = Report::Full(vec![before("one"), before("two"), before("phantom")]);
+    bench.catalog.report(&id, earlier).await.unwrap();
 
     let supervisor = Supervisor::new(bench.catalog.clone(), vec![source]);
     let board = supervisor.board().clone();
     assert_eq!(board.read()[0].state, State::Starting);
     let (stop, stopped) = oneshot::channel::<()>();
     let exam = async {
-        bench.wait(|snapshot| addresses(snapshot, "phantom").is_none()).await;
         let listed = |snapshot: &catalog::Snapshot| {
-            let endpoints = |name| addresses(snapshot, name).is_some_and(|addresses| addresses.len() == 1);
-            endpoints("one") && endpoints("two")
+            let is_new = |name| addresses(snapshot, name).is_some_and(|at| at.len() == 1 && at[0] != "127.0.0.1:9");
+            is_new("one") && is_new("two")
         };
-        assert!(listed(&bench.catalog.snapshot()), "the first report lists everything");
+        bench.wait(|snapshot| addresses(snapshot, "phantom").is_none() && listed(snapshot)).await;
         board.wait_for(|statuses| statuses[0].state == State::Ok && statuses[0].upstreams == 2).await;
         fail();
         board.wait_for(|statuses| statuses[0].state == State::Failing || !statuses[0].left_out.is_empty()).await;
@@ -77,7 +85,7 @@ async fn sit(Stage { source, fail }: Stage) {
     assert_eq!(board.read()[0].state, State::Stopped);
 }
 
-fn on_the_command_line() -> Stage {
+fn on_the_command_line() -> BoxFuture<'static, Stage> {
     let failed = Arc::new(AtomicBool::new(false));
     let fails = failed.clone();
     let lookup: hosts::Lookup = Arc::new(move |_| {
@@ -89,10 +97,11 @@ fn on_the_command_line() -> Stage {
     });
     let upstreams = vec!["one=http://one.test".parse().unwrap(), "two=http://127.0.0.1:2".parse().unwrap()];
     let source = Box::new(fixed::Fixed::resolved_by(lookup, upstreams));
-    Stage { source, fail: Box::new(move || failed.store(true, Ordering::Relaxed)) }
+    let fail = Box::new(move || failed.store(true, Ordering::Relaxed));
+    Box::pin(std::future::ready(Stage { source, keys: "", fail }))
 }
 
-fn in_a_folder() -> Stage {
+fn in_a_folder() -> BoxFuture<'static, Stage> {
     let folder = tempfile::tempdir().unwrap();
     for name in ["one", "two"] {
         let text = format!(
@@ -101,5 +110,45 @@ fn in_a_folder() -> Stage {
         std::fs::write(folder.path().join(format!("{name}.yaml")), text).unwrap();
     }
     let source = Box::new(files::Files::new(folder.path().to_owned()));
-    Stage { source, fail: Box::new(move || folder.close().unwrap()) }
+    let fail = Box::new(move || folder.close().unwrap());
+    Box::pin(std::future::ready(Stage { source, keys: "/", fail }))
+}
+
+fn in_consul() -> BoxFuture<'static, Stage> {
+    Box::pin(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let agent = Server::start(|mut stream| async move {
+            while let Some(head) = head(&mut stream).await {
+                let path = head.split(' ').nth(1).unwrap_or_default();
+                if path.contains("index=7") {
+                    std::future::pending::<()>().await;
+                }
+                let path = path.split('?').next().unwrap_or_default();
+                let headers = "X-Consul-Index: 7\r\nContent-Type: application/json\r\n";
+                let _ = stream.write_all(&reply(200, headers, answer_of_consul(path))).await;
+            }
+        })
+        .await;
+        let settings = consul::Settings::from_environment(Some(&agent.address.to_string()), |_| None).unwrap();
+        let in_use = watch::channel(consul::InUse::default()).1;
+        let source = Box::new(consul::Consul::new(SourceId::new("consul", ""), settings, in_use));
+        Stage { source, keys: "", fail: Box::new(move || drop(agent)) }
+    })
+}
+
+/// What an agent of one node and two services answers.
+fn answer_of_consul(path: &str) -> String {
+    match path.strip_prefix("/v1/").unwrap_or(path) {
+        "agent/self" => r#"{"Config": {"Datacenter": "dc1"}}"#.into(),
+        "catalog/datacenters" => r#"["dc1"]"#.into(),
+        "catalog/services" => r#"{"one": [], "two": []}"#.into(),
+        path => match path.strip_prefix("health/service/") {
+            Some(name) => format!(
+                r#"[{{"Node": {{"Node": "n", "Address": "127.0.0.1", "Datacenter": "dc1"}}, "Checks": [],
+                    "Service": {{"ID": "{name}-1", "Service": "{name}", "Address": "127.0.0.1", "Port": 1,
+                                 "Tags": [], "Meta": {{}}}}}}]"#
+            ),
+            None => "[]".into(),
+        },
+    }
 }

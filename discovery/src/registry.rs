@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+use catalog::model::SourceId;
+use tokio::sync::watch;
+
 use crate::source::Source;
+use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::{files, fixed};
 
 /// One kind of source.
@@ -35,6 +39,13 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
         selectable: false,
         open: open_files,
     },
+    SourceKind {
+        name: "consul",
+        about: "services of a Consul catalog, with their health",
+        by: "--source consul[=ADDRESS], CONSUL_HTTP_ADDR",
+        selectable: true,
+        open: open_consul,
+    },
 ];
 
 /// What the command line and the environment say of sources.
@@ -48,6 +59,8 @@ pub struct Settings {
     pub asked: Vec<Asked>,
     /// The environment: what a variable holds.
     pub environment: Option<fn(&str) -> Option<String>>,
+    /// What is called, for sources that watch that most closely.
+    pub in_use: Option<watch::Receiver<InUse>>,
 }
 
 /// One `--source KIND[=ADDRESS]`.
@@ -128,6 +141,29 @@ fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
     Ok(Opened { sources: settings.resources.iter().map(source).collect(), note })
 }
 
+fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
+    let mut addresses: Vec<_> = settings.asked("consul").map(|asked| asked.address.clone()).collect();
+    if settings.looks_around() && settings.variable("CONSUL_HTTP_ADDR").is_some() {
+        addresses.push(None);
+    }
+    addresses.dedup();
+    let mut opened = Opened::default();
+    let mut agents = Vec::new();
+    for address in addresses {
+        let instance = address.as_deref().unwrap_or_default();
+        let agent = consul::Settings::from_environment(address.as_deref(), |name| settings.variable(name));
+        let agent = agent.map_err(|error| SettingsError::Unusable("consul", error.to_string()))?;
+        agents.push(agent.address().to_string());
+        let in_use = settings.in_use.clone().unwrap_or_else(|| watch::channel(InUse::default()).1);
+        opened.sources.push(Box::new(Consul::new(SourceId::new("consul", instance), agent, in_use)));
+    }
+    opened.note = match agents.is_empty() {
+        true => "not asked for, and CONSUL_HTTP_ADDR is not set".into(),
+        false => format!("watching {}", agents.join(", ")),
+    };
+    Ok(opened)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,10 +184,26 @@ mod tests {
     }
 
     #[test]
+    fn consul_is_watched_where_it_is_asked_for_or_the_environment_names_it() {
+        let check = |asked: &[&str], environment: Option<fn(&str) -> Option<String>>, wanted: &[&str]| {
+            let asked = asked.iter().map(|asked| (*asked).into()).collect();
+            assert_eq!(opened(&Settings { asked, environment, ..Settings::default() }).unwrap(), wanted);
+        };
+        let named: fn(&str) -> Option<String> = |name| (name == "CONSUL_HTTP_ADDR").then(|| "10.0.0.1:8500".to_owned());
+        check(&[], None, &[]);
+        check(&[], Some(named), &["consul"]);
+        check(&["none"], Some(named), &[]);
+        check(&["consul"], None, &["consul"]);
+        check(&["consul=10.0.0.2:8500", "consul"], Some(named), &["consul=10.0.0.2:8500", "consul"]);
+        let wrong = Settings { asked: vec!["consul=ftp://x".into()], ..Settings::default() };
+        assert!(opened(&wrong).unwrap_err().starts_with("--source consul: "));
+    }
+
+    #[test]
     fn an_unknown_kind_is_refused_with_those_that_are_known() {
         let settings = Settings { asked: vec!["zookeeper=localhost".into()], ..Settings::default() };
         let error = opened(&settings).unwrap_err();
-        assert!(error.contains("\"zookeeper\"") && error.contains("none"), "{error}");
+        assert_eq!(error, "there is no source \"zookeeper\"; known are consul, none");
     }
 
     #[test]
