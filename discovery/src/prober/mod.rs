@@ -33,6 +33,7 @@ use crate::fetch::Fetcher;
 use handle::{Answer, Progress, QUEUE, Request};
 use lanes::{Lane, Lanes, Overdue, PATIENCE};
 use look::{ENDPOINTS, Job, Looked, Looker};
+use outcome::Verdict;
 use pace::Throttle;
 use tracked::{Eligibility, Tracked};
 
@@ -286,7 +287,7 @@ impl Prober {
 
     fn finished(&mut self, done: Result<(Id, Vec<Looked>), JoinError>) {
         let (task, looked) = match done {
-            Ok((task, looked)) => (task, looked),
+            Ok((task, looked)) => (task, found_first(looked)),
             Err(error) => (error.id(), Vec::new()),
         };
         let Some(id) = self.tasks.remove(&task) else { return };
@@ -335,6 +336,12 @@ impl Prober {
         let now = Progress { generation: self.seen.generation, unseen: self.unseen };
         self.progress.send_if_modified(|shown| std::mem::replace(shown, now) != now);
     }
+}
+
+/// What is found says how a failure beside it is meant.
+fn found_first(mut looked: Vec<Looked>) -> Vec<Looked> {
+    looked.sort_by_key(|looked| looked.verdict != Verdict::Found);
+    looked
 }
 
 impl Entry {
