@@ -51,8 +51,8 @@ pub(crate) fn notify(state: &str) {
     }
 }
 
-/// What was found and what was not.
-pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr) -> String {
+/// What was found and what was not; `notes` are what each kind of source says of its search.
+pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr, notes: &[(&'static str, String)]) -> String {
     let snapshot = api.catalog.snapshot();
     let mut rows: Vec<(String, String)> = vec![
         ("gateway".into(), format!("{}/fn/…", api.gateway.url)),
@@ -73,7 +73,7 @@ pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr) -> String {
         let state = crate::api::word(&status.state);
         rows.push((format!("source {}", status.source), format!("{state}, {} upstreams{error}", status.upstreams)));
     }
-    rows.extend(config.unused_sources.iter().map(|why| ("not used".to_owned(), why.clone())));
+    rows.extend(notes.iter().map(|(kind, note)| (format!("{kind} sources"), note.clone())));
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut table = format!("portolan {}", env!("CARGO_PKG_VERSION"));
     for (name, value) in rows {

@@ -6,27 +6,26 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use catalog::Registrar;
-use catalog::model::SourceId;
 use catalog::store::SledStore;
 use discovery::Prober;
-use discovery::Source;
 use discovery::Supervisor;
 use discovery::attempts::Journal;
 use discovery::fetch::Fetcher;
 use discovery::policy::AddressPolicy;
-use discovery::sources::consul::{self, Consul, InUse};
-use discovery::sources::files::Files;
-use discovery::sources::fixed::{Fixed, Upstream};
+use discovery::registry;
+use discovery::sources::consul::InUse;
+use discovery::why::Explainer;
 use plugins::functions::rest::DOCUMENT_PATHS;
 use plugins::registry::FUNCTION_KINDS;
 use prometheus_client::registry::Registry;
 use router::Router;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::api::{Api, Gateway, Metrics};
-use crate::config::{Config, SourceChoice};
+use crate::config::Config;
 use crate::gateway;
 use crate::life;
 use crate::readiness::{Part, Readiness};
@@ -68,6 +67,9 @@ pub(crate) struct Daemon {
     tasks: JoinSet<()>,
     registrar: JoinSet<()>,
     stopper: Stopper,
+    notes: Vec<(&'static str, String)>,
+    /// What is called, for sources that watch that most closely.
+    _called: watch::Sender<InUse>,
 }
 
 impl Daemon {
@@ -93,8 +95,13 @@ impl Daemon {
         let policy = policy.knows([router.address(), admin_address]);
 
         // Discovery: sources report, the prober looks.
-        let (_called, in_use) = tokio::sync::watch::channel(Default::default());
-        let supervisor = Supervisor::new(catalog.clone(), sources(&config, &in_use)?);
+        let (called, in_use) = watch::channel(InUse::default());
+        let (mut sources, mut notes) = (Vec::new(), Vec::new());
+        for (kind, opened) in registry::open(&sourcing(&config, in_use)?)? {
+            sources.extend(opened.sources);
+            notes.push((kind.name, opened.note));
+        }
+        let supervisor = Supervisor::new(catalog.clone(), sources);
         let journal = Journal::default();
         let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone());
         let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(&config));
@@ -102,10 +109,17 @@ impl Daemon {
         let mut registry = Registry::default();
         router.register(&mut registry);
         let readiness = Readiness::starting(catalog.clone());
+        let explainer = Explainer {
+            catalog: catalog.clone(),
+            namespace: config.discovery_namespace.as_str().into(),
+            board: supervisor.board().clone(),
+            outcomes: prober.handle().outcomes().clone(),
+            journal: journal.clone(),
+        };
         let api = Api {
             board: supervisor.board().clone(),
             prober: prober.handle(),
-            journal,
+            explainer,
             readiness,
             gateway: Gateway {
                 url: config.public_url(router.address()),
@@ -125,7 +139,17 @@ impl Daemon {
         tasks.spawn(supervisor.run(until()));
         tasks.spawn(prober.run(until()));
         tasks.spawn(admin::serve(listener, admin::door(&config, admin_address)?, api.clone(), stop.clone()));
-        Ok(Self { config, api, admin: admin_address, router, tasks, registrar: registrars, stopper })
+        Ok(Self {
+            config,
+            api,
+            admin: admin_address,
+            router,
+            tasks,
+            registrar: registrars,
+            stopper,
+            notes,
+            _called: called,
+        })
     }
 
     /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list and first looks
@@ -134,7 +158,7 @@ impl Daemon {
         let first = async {
             let started = |all: &[discovery::board::Status]| all.iter().all(|s| s.last_success.is_some());
             self.api.board.wait_for(started).await;
-            self.api.prober.settled().await;
+            self.api.prober.settled(self.api.catalog.generation()).await;
         };
         if self.api.catalog.snapshot().upstream_count() == 0
             && tokio::time::timeout(self.config.warmup, first).await.is_err()
@@ -163,33 +187,20 @@ impl Daemon {
 
     /// What was found and what was not, for people.
     pub(crate) fn table(&self) -> String {
-        life::table(&self.config, &self.api, self.admin)
+        life::table(&self.config, &self.api, self.admin, &self.notes)
     }
 }
 
-/// The sources that run, by the rows of the configuration.
-fn sources(config: &Config, in_use: &tokio::sync::watch::Receiver<InUse>) -> anyhow::Result<Vec<Box<dyn Source>>> {
-    let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    if !config.upstreams.is_empty() {
-        let parse = |text: &String| text.parse::<Upstream>().with_context(|| format!("--upstream {text}"));
-        let upstreams = config.upstreams.iter().map(parse).collect::<Result<_, _>>()?;
-        sources.push(Box::new(Fixed::new(upstreams)));
-    }
-    if let Some(path) = &config.resources {
-        sources.push(Box::new(Files::new(path.clone())));
-    }
-    for choice in &config.sources {
-        match choice {
-            SourceChoice::Consul(address) => {
-                let variable = |name: &str| std::env::var(name).ok();
-                let settings =
-                    consul::Settings::from_environment(address.as_deref(), variable).context("--source consul")?;
-                let id = SourceId::new("consul", address.as_deref().unwrap_or_default());
-                sources.push(Box::new(Consul::new(id, settings, in_use.clone())));
-            }
-        }
-    }
-    Ok(sources)
+/// What the configuration says of sources.
+fn sourcing(config: &Config, in_use: watch::Receiver<InUse>) -> anyhow::Result<registry::Settings> {
+    let parse = |text: &String| text.parse().with_context(|| format!("--upstream {text}"));
+    Ok(registry::Settings {
+        upstreams: config.upstreams.iter().map(parse).collect::<Result<_, _>>()?,
+        resources: config.resources.iter().cloned().collect(),
+        asked: config.sources.iter().map(|text| text.as_str().into()).collect(),
+        environment: Some(|name| std::env::var(name).ok()),
+        in_use: Some(in_use),
+    })
 }
 
 fn probing(config: &Config) -> discovery::prober::Settings {

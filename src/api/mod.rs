@@ -25,9 +25,9 @@ use axum::routing::{get, post};
 use catalog::Catalog;
 use catalog::model::Upstream;
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
-use discovery::attempts::Journal;
 use discovery::board::Board;
 use discovery::prober::Handle;
+use discovery::why::Explainer;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use plugins::Reason;
 use plugins::filter::Exchange;
@@ -56,7 +56,7 @@ pub(crate) struct Api {
     pub(crate) catalog: Catalog,
     pub(crate) board: Board,
     pub(crate) prober: Handle,
-    pub(crate) journal: Journal,
+    pub(crate) explainer: Explainer,
     pub(crate) readiness: Readiness,
     pub(crate) gateway: Gateway,
     pub(crate) gateway_address: std::net::SocketAddr,

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::client::{Client, ClientArgs};
-use super::output::{self, text};
+use super::output::{self, Column, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,28 +29,69 @@ pub(crate) struct WhyArgs {
 
 /// Prints the explanation and every attempt.
 pub(crate) async fn run(args: &WhyArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.client)?;
-    let why = client.json("/api/v1/why", &[("target", args.target.clone())]).await?;
+    let why = Client::new(&args.client)?.json("/api/v1/why", &[("target", args.target.clone())]).await?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&why)?);
         return Ok(ExitCode::SUCCESS);
     }
-    for line in why["explanation"].as_array().into_iter().flatten() {
-        println!("{}", text(line));
-    }
-    let attempts = why["attempts"].as_array().cloned().unwrap_or_default();
-    if !attempts.is_empty() {
-        println!();
-        let columns: &[output::Column] = &[
-            ("TIME", false, |i| text(&i["time"])),
-            ("KIND", false, |i| text(&i["kind"])),
-            ("ENDPOINT", false, |i| text(&i["endpoint"])),
-            ("ASKED", false, |i| text(&i["asked"])),
-            ("MS", false, |i| text(&i["tookMs"])),
-            ("TIMES", false, |i| text(&i["times"])),
-            ("ANSWER", false, |i| text(&i["answer"])),
-        ];
-        output::list(&attempts, columns, output::Format::Table)?;
+    let upstreams = why["upstreams"].as_array().map(Vec::as_slice).unwrap_or_default();
+    upstreams.iter().try_for_each(upstream)?;
+    if upstreams.is_empty() {
+        println!("{} is not in the catalog. Of the sources", args.target);
+        why["sources"].as_array().into_iter().flatten().for_each(source);
     }
     Ok(ExitCode::SUCCESS)
 }
+
+fn upstream(found: &Value) -> anyhow::Result<()> {
+    println!("{} (id {}) is listed by {}", text(&found["name"]), text(&found["id"]), text(&found["origin"]));
+    if let Some(reason) = found["stale"]["reason"].as_str() {
+        println!("stale since {}: {reason}", text(&found["stale"]["since"]));
+    }
+    for endpoint in found["endpoints"].as_array().into_iter().flatten() {
+        let health = match &endpoint["health"] {
+            Value::Object(refused) => format!("never called: {}", refused.values().map(text).collect::<String>()),
+            health => text(health),
+        };
+        println!("endpoint {}: {health}", text(&endpoint["address"]));
+    }
+    println!("{}", text(&found["rule"]));
+    for kind in found["kinds"].as_array().into_iter().flatten() {
+        let error = kind["error"].as_str().map(|e| format!(": {e}")).unwrap_or_default();
+        println!(
+            "{}: {}{error}; next look at {}",
+            text(&kind["kind"]),
+            text(&kind["state"]),
+            text(&kind["nextAttempt"])
+        );
+    }
+    if let Some(function) = found["function"].as_str() {
+        println!("{function}");
+    }
+    let attempts = found["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !attempts.is_empty() {
+        println!();
+        output::list(attempts, ATTEMPTS, output::Format::Table)?;
+    }
+    Ok(())
+}
+
+fn source(looked: &Value) {
+    println!("  {} ({}) lists {} upstreams", text(&looked["source"]), text(&looked["state"]), looked["upstreams"]);
+    for rule in looked["leftOut"].as_array().into_iter().flatten() {
+        println!("    left out: {}", text(rule));
+    }
+    if let Some(error) = looked["lastError"].as_str() {
+        println!("    last error: {error}");
+    }
+}
+
+const ATTEMPTS: &[Column] = &[
+    ("TIME", false, |i| text(&i["time"])),
+    ("KIND", false, |i| text(&i["kind"])),
+    ("ENDPOINT", false, |i| text(&i["endpoint"])),
+    ("ASKED", false, |i| text(&i["asked"])),
+    ("TIMES", false, |i| text(&i["times"])),
+    ("MS", false, |i| text(&i["tookMs"])),
+    ("ANSWER", false, |i| text(&i["answer"])),
+];

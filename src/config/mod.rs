@@ -1,7 +1,6 @@
 //! The daemon's configuration: [`raw`] is what a file may say, [`Config`] what is in force. Nothing here opens a port or starts a task.
 
 mod raw;
-mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +15,6 @@ use plugins::filters::origin::Cors;
 use serde::Serialize;
 
 pub(crate) use raw::{Access, RawConfig};
-pub(crate) use sources::SourceChoice;
 
 use crate::cli::ServeArgs;
 use crate::cli::serve::{AccessLog, LogFormat};
@@ -42,10 +40,8 @@ pub(crate) struct Config {
     pub(crate) resources: Option<PathBuf>,
     /// `NAME=URL` of each static upstream.
     pub(crate) upstreams: Vec<String>,
-    /// The sources to run.
-    pub(crate) sources: Vec<SourceChoice>,
-    /// Sources that were found and are not used, and why: for the start-up table.
-    pub(crate) unused_sources: Vec<String>,
+    /// Each `--source`; empty where the environment says what runs.
+    pub(crate) sources: Vec<String>,
     /// Threads that carry requests.
     pub(crate) workers: NonZeroUsize,
     /// How long an empty store waits for first lists.
@@ -149,8 +145,6 @@ impl Config {
         }
         let mut upstreams = raw.upstreams.into_iter().map(|(name, url)| format!("{name}={url}")).collect::<Vec<_>>();
         upstreams.extend(args.upstreams.iter().cloned());
-        let asked = if args.sources.is_empty() { raw.sources } else { args.sources.clone() };
-        let (sources, unused_sources) = sources::choose(&asked, &|name| std::env::var(name).ok())?;
         let seconds =
             |flag: Option<u64>, file: Option<u64>, default| Duration::from_secs(flag.or(file).unwrap_or(default));
         let public_url = args.public_url.clone().or(raw.public_url).map(|u| u.trim_end_matches('/').to_owned());
@@ -161,8 +155,7 @@ impl Config {
             data_dir: args.data_dir.clone().or(raw.data_dir).map_or_else(default_data_dir, Ok)?,
             resources: args.resources.clone().or(raw.resources),
             upstreams,
-            sources,
-            unused_sources,
+            sources: if args.sources.is_empty() { raw.sources } else { args.sources.clone() },
             workers: args.workers.or(raw.workers).map_or_else(std::thread::available_parallelism, Ok)?,
             warmup: seconds(args.warmup, raw.warmup, 10),
             drain_delay: seconds(args.drain_delay, raw.drain_delay, 0),

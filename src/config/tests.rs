@@ -29,9 +29,6 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
         assert!(error.contains(part), "{error}");
     };
     check(&["--admin", "0.0.0.0:8081"], "", "--admin-token-file");
-    check(&["--source", "etcd"], "", "there are: consul, none");
-    check(&["--source", "none", "--source", "consul"], "", "goes with no other");
-    check(&["--source", "consul", "--source", "consul"], "", "twice");
     check(&[], "functionUrls: {access: token}", "functionUrls.tokenFile");
     check(&[], "gatway: 127.0.0.1:1", "gatway");
     check(&["--admin-token-file", "/nowhere/token"], "", "/nowhere/token");
@@ -41,13 +38,4 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
 fn a_wildcard_listener_is_called_at_loopback() {
     let got = config(&["--gateway", "0.0.0.0:8080", "--source", "none"], "").unwrap();
     assert_eq!(got.public_url(got.gateway), "http://127.0.0.1:8080");
-}
-
-#[test]
-fn sources_come_from_the_environment_only_when_none_is_named() {
-    let set = |name: &str| (name == "CONSUL_HTTP_ADDR").then(|| "10.0.0.1:8500".to_owned());
-    assert_eq!(sources::choose(&[], &set).unwrap().0, [SourceChoice::Consul(None)]);
-    assert_eq!(sources::choose(&["none".into()], &set).unwrap().0, []);
-    let (chosen, unused) = sources::choose(&[], &|_| None).unwrap();
-    assert!(chosen.is_empty() && unused[0].contains("--source consul"));
 }
