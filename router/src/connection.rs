@@ -122,10 +122,8 @@ pub(crate) async fn serve(caller: Rc<Caller>, stream: TcpStream) {
     });
     let ended = match protocol {
         Protocol::Http1 => {
-            let connection = http1::Builder::new()
-                .max_header_size(limits::HEADER_BYTES)
-                .pipeline_flush(true)
-                .serve_connection(io, service);
+            // Without `pipeline_flush`: with it hyper takes from a body all that it gives, whether or not the caller reads.
+            let connection = http1::Builder::new().max_header_size(limits::HEADER_BYTES).serve_connection(io, service);
             let finish = |connection: Pin<&mut http1::Connection<_, _>>| {
                 connection.graceful_shutdown();
                 true

@@ -81,7 +81,7 @@ pub(super) struct Sum {
 
 impl Sum {
     pub(super) fn of(tallies: &[Arc<Tally>]) -> Self {
-        let bounds = BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
+        let bounds = BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         let mut sum = Self { buckets: bounds.map(|bound| (bound, 0)).collect(), ..Self::default() };
         for tally in tallies {
             for (code, count) in

@@ -1,17 +1,19 @@
 //! HTTP/2 connections to one destination, each shared by as many streams as the peer allows.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 
+use futures_util::FutureExt;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Response, Uri};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::connect::{Wire, connect};
 use super::http1::Lease;
@@ -24,8 +26,8 @@ struct Connection {
     sender: SendRequest<Body>,
     /// Streams that are open.
     active: Cell<usize>,
-    /// Streams that the peer allows (RFC 9113, `SETTINGS_MAX_CONCURRENT_STREAMS`).
-    allowed: Rc<Cell<usize>>,
+    /// Says how many the peer allows now (RFC 9113, `SETTINGS_MAX_CONCURRENT_STREAMS`).
+    allowed: Allowed,
     /// The sweep during which it was last used.
     used: Cell<u32>,
 }
@@ -65,7 +67,7 @@ impl Shared {
     fn take(&self, sweep: u32) -> Option<Stream> {
         let mut connections = self.connections.borrow_mut();
         connections.retain(|c| !c.sender.is_closed());
-        let free = connections.iter().find(|c| c.active.get() < c.allowed.get());
+        let free = connections.iter().find(|c| c.active.get() < (c.allowed)());
         let least = || {
             connections.iter().min_by_key(|c| c.active.get()).filter(|_| connections.len() >= limits::HTTP2_CONNECTIONS)
         };
@@ -132,40 +134,80 @@ async fn open(shared: &Shared, to: &Destination, sweep: u32) -> Result<(Stream, 
         return Ok((stream, false));
     }
     let made = match connect(to).await? {
-        Wire::Plain(stream) => shake_hands(TokioIo::new(stream)).await,
-        Wire::Tls(stream) => shake_hands(TokioIo::new(*stream)).await,
+        Wire::Plain(stream) => shake_hands(to, TokioIo::new(stream)).await,
+        Wire::Tls(stream) => shake_hands(to, TokioIo::new(*stream)).await,
     };
-    let (sender, allowed) = made.map_err(|error| TransportError::of(to.address, error))?;
+    let (sender, allowed) = made?;
     let connection = Rc::new(Connection { sender, active: Cell::new(0), allowed, used: Cell::new(sweep) });
     shared.connections.borrow_mut().push(connection.clone());
     Ok((Stream::on(connection), true))
 }
 
-async fn shake_hands<T: Read + Write + Unpin + 'static>(io: T) -> hyper::Result<(SendRequest<Body>, Rc<Cell<usize>>)> {
-    let (sender, connection) = http2::Builder::new(Local)
+/// Says how many streams a connection may have.
+type Allowed = Box<dyn Fn() -> usize>;
+
+/// Begins HTTP/2, and waits for the peer's first SETTINGS: before them nobody knows how many requests may share the connection.
+async fn shake_hands<T: Read + Write + Unpin + 'static>(
+    to: &Destination,
+    io: T,
+) -> Result<(SendRequest<Body>, Allowed), TransportError> {
+    let polled = Rc::new(Notify::new());
+    let (sender, connection) = http2::Builder::new(Noticed(polled.clone()))
         .timer(TokioTimer::new())
         .keep_alive_interval(limits::PING_INTERVAL)
         .keep_alive_timeout(limits::PING_TIMEOUT)
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .initial_max_send_streams(0)
         .max_header_list_size(limits::ANSWER_HEADER_BYTES as u32)
         .handshake::<T, Body>(io)
-        .await?;
-    let allowed = Rc::new(Cell::new(connection.current_max_send_streams()));
-    let seen = allowed.clone();
+        .await
+        .map_err(|error| TransportError::of(to.address, error))?;
+    let connection = Rc::new(RefCell::new(connection));
+    // The driver alone owns it: when it ends, what waits in it must hear of that.
+    let seen = Rc::downgrade(&connection);
     // Belongs to the worker's task set, and ends with the last sender and the last stream.
-    spawn_local(async move {
-        let mut connection = pin!(connection);
-        let ended = std::future::poll_fn(|cx| {
-            let polled = connection.as_mut().poll(cx);
-            seen.set(connection.current_max_send_streams());
-            polled
-        });
-        if let Err(error) = ended.await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
+    let mut driver = spawn_local(async move {
+        let ended = poll_fn(|cx| connection.borrow_mut().poll_unpin(cx)).await;
+        ended.inspect_err(|error| tracing::debug!(%error, "an upstream connection ended"))
     });
-    Ok((sender, allowed))
+    let allowed = move || seen.upgrade().map_or(0, |connection| connection.borrow().current_max_send_streams());
+    let settled = timeout(limits::CONNECT_TIMEOUT, async {
+        while allowed() == 0 {
+            tokio::select! {
+                () = polled.notified() => {}
+                ended = &mut driver => return ended.ok().and_then(Result::err).map(|error| error.to_string()).or(Some("closed".into())),
+            }
+        }
+        None
+    });
+    match settled.await.unwrap_or(Some("there were no SETTINGS in time".into())) {
+        None => Ok((sender, Box::new(allowed))),
+        Some(cause) => Err(TransportError::Connect(to.address, format!("no HTTP/2: {cause}"))),
+    }
+}
+
+/// Runs a connection's tasks on its worker, and says when one has done something.
+#[derive(Clone, Debug)]
+struct Noticed(Rc<Notify>);
+
+impl<F> hyper::rt::Executor<F> for Noticed
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, task: F) {
+        let done = self.0.clone();
+        spawn_local(async move {
+            let mut task = pin!(task);
+            poll_fn(|cx| {
+                let polled = task.as_mut().poll(cx);
+                done.notify_waiters();
+                polled
+            })
+            .await
+        });
+    }
 }
 
 /// Runs hyper's tasks on the worker that they belong to.

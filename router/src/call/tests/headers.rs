@@ -48,7 +48,7 @@ fn what_concerns_one_connection_or_us_stays_here() {
             ("x-mine", "1"),
             ("x-request-id", "mine-1"),
         ];
-        insta::assert_json_snapshot!(seen(json!({"path": "/p"}), Method::GET, &headers, "").await, @"");
+        insta::assert_json_snapshot!(seen(json!({"path": "/p"}), Method::GET, &headers, "").await);
     });
 }
 
@@ -63,9 +63,9 @@ fn a_body_that_stays_here_takes_its_description_along() {
             ("range", "bytes=0-1"),
             ("x-request-id", "mine-1"),
         ];
-        insta::assert_json_snapshot!(seen(json!({}), Method::POST, &headers, "{\"a\": 1}").await, @"");
+        insta::assert_json_snapshot!(seen(json!({}), Method::POST, &headers, "{\"a\": 1}").await);
         let stream = json!({"intake": "stream"});
-        insta::assert_json_snapshot!(seen(stream, Method::POST, &headers, "as it is").await, @"");
+        insta::assert_json_snapshot!(seen(stream, Method::POST, &headers, "as it is").await);
     });
 }
 
@@ -135,7 +135,7 @@ fn an_answer_passes_but_for_its_connection() {
             reply.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         all.retain(|line| !line.starts_with("date: "));
         all.sort();
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"));
         assert_eq!(reply.text(), "hello");
     });
 }

@@ -15,11 +15,11 @@ fn a_change_is_seen_by_the_next_request() {
         let backend = Backend::echo(Speaks::Http1).await;
         let world = World::start(&[]).await;
         assert_eq!(world.get("/fn/pets/f").await.problem(), "unknown-upstream");
-        for path in ["/v1", "/v2", "/v1"] {
+        for path in ["/v1", "/v2", "/v3"] {
             world.report(&[upstream("pets", backend.address, json!({"path": path}))]).await;
             assert_eq!(world.get("/fn/pets/f").await.json()["target"], path);
         }
-        let mut moved = upstream("pets", backend.address, json!({"path": "/v1"}));
+        let mut moved = upstream("pets", backend.address, json!({"path": "/v3"}));
         moved.spec.host = Some("api.example:80".into());
         world.report(&[moved]).await;
         assert_eq!(world.get("/fn/pets/f").await.json()["headers"]["host"], "api.example:80");
