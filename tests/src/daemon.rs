@@ -43,11 +43,20 @@ impl Daemon {
 
     /// The same without waiting.
     pub fn launch<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
+        Daemon::launch_at("127.0.0.1", "127.0.0.1", arguments)
+    }
+
+    /// The same with its listeners on other addresses; it is still asked on loopback.
+    pub fn launch_at<S: AsRef<str>>(
+        gateway_ip: &str,
+        admin_ip: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Daemon {
         let (gateway, admin) = (port::free(), port::free());
         let folder = crate::process::folder("daemon");
         let mut all: Vec<String> = ["serve", "--data-dir"].map(str::to_owned).into();
         all.push(folder.path().join("data").display().to_string());
-        all.extend([format!("--gateway=127.0.0.1:{gateway}"), format!("--admin=127.0.0.1:{admin}")]);
+        all.extend([format!("--gateway={gateway_ip}:{gateway}"), format!("--admin={admin_ip}:{admin}")]);
         all.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         if !all.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
             all.push("--source=none".to_owned());

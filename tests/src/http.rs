@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderMap;
 use reqwest::{Client, RequestBuilder, redirect};
 use serde_json::Value;
 
@@ -58,4 +60,49 @@ fn shown(error: reqwest::Error) -> String {
         cause = one.source();
     }
     text
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, whole.
+    pub body: Bytes,
+}
+
+/// Sends a request and reads the answer, whatever its status.
+pub async fn answer(request: RequestBuilder) -> Result<Answer, String> {
+    let answer = request.send().await.map_err(shown)?;
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    Ok(Answer { status, headers, body: answer.bytes().await.map_err(shown)? })
+}
+
+impl Answer {
+    /// A header's first value; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The reason of Portolan's own error; empty where it is none.
+    pub fn reason(&self) -> String {
+        let problem = self.json();
+        let reason = problem["type"].as_str().and_then(|kind| kind.strip_prefix("urn:portolan:problem:"));
+        match self.header("content-type") {
+            "application/problem+json" => reason.unwrap_or_default().to_owned(),
+            _ => String::new(),
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! A harness may panic: its messages name the server and what it printed last.
 
+pub mod catalog;
 pub mod consul;
 pub mod daemon;
 pub mod echo;
@@ -17,5 +18,7 @@ pub mod port;
 pub mod prism;
 pub mod process;
 pub mod python;
+pub mod rpc;
 pub mod service;
+pub mod tonic_server;
 pub mod wait;

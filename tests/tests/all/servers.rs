@@ -2,4 +2,5 @@
 
 mod consul;
 mod grpc;
+mod grpc_alike;
 mod http_services;
