@@ -21,7 +21,22 @@ const FOREIGN: [&str; 9] = [
     "ALL_PROXY",
 ];
 
-/// A running daemon with a data folder of its own.
+/// How a daemon is to be started; the default is on loopback, with a data folder of its own.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Where the gateway listens, `127.0.0.1` when empty; it is asked there all the same.
+    pub gateway_ip: String,
+    /// Where the admin address is, likewise.
+    pub admin_ip: String,
+    /// Its data folder, one of its own when not set.
+    pub data: Option<PathBuf>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// A command that runs it, such as `strace`, with its arguments.
+    pub under: Vec<String>,
+}
+
+/// A running daemon.
 pub struct Daemon {
     /// Its process.
     pub process: Process,
@@ -29,6 +44,7 @@ pub struct Daemon {
     pub gateway: String,
     /// The admin address, `http://127.0.0.1:PORT`.
     pub admin: String,
+    options: Options,
     arguments: Vec<String>,
 }
 
@@ -36,35 +52,29 @@ impl Daemon {
     /// `portolan serve` with these arguments besides its data folder, listeners and, where no `--source` is
     /// among them, `--source none`; waits until it is ready.
     pub async fn start<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
-        let daemon = Daemon::launch(arguments);
+        let daemon = Daemon::launch(Options::default(), arguments);
         daemon.ready().await;
         daemon
     }
 
-    /// The same without waiting.
-    pub fn launch<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Daemon {
-        Daemon::launch_at("127.0.0.1", "127.0.0.1", arguments)
-    }
-
-    /// The same with its listeners on other addresses; it is still asked on loopback.
-    pub fn launch_at<S: AsRef<str>>(
-        gateway_ip: &str,
-        admin_ip: &str,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Daemon {
+    /// The same with options, without waiting.
+    pub fn launch<S: AsRef<str>>(options: Options, arguments: impl IntoIterator<Item = S>) -> Daemon {
         let (gateway, admin) = (port::free(), port::free());
         let folder = crate::process::folder("daemon");
-        let mut all: Vec<String> = ["serve", "--data-dir"].map(str::to_owned).into();
-        all.push(folder.path().join("data").display().to_string());
-        all.extend([format!("--gateway={gateway_ip}:{gateway}"), format!("--admin={admin_ip}:{admin}")]);
+        let data = options.data.clone().unwrap_or_else(|| folder.path().join("data"));
+        let ip = |ip: &str| if ip.is_empty() { "127.0.0.1".to_owned() } else { ip.to_owned() };
+        let mut all = vec!["serve".to_owned(), format!("--data-dir={}", data.display())];
+        all.push(format!("--gateway={}:{gateway}", ip(&options.gateway_ip)));
+        all.push(format!("--admin={}:{admin}", ip(&options.admin_ip)));
         all.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         if !all.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
             all.push("--source=none".to_owned());
         }
         Daemon {
-            process: Process::start_in(folder, "portolan", command(&all)),
+            process: Process::start_in(folder, "portolan", options.command(&all)),
             gateway: format!("http://127.0.0.1:{gateway}"),
             admin: format!("http://127.0.0.1:{admin}"),
+            options,
             arguments: all,
         }
     }
@@ -77,7 +87,16 @@ impl Daemon {
 
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
-        self.process.folder().join("data")
+        self.options.data.clone().unwrap_or_else(|| self.process.folder().join("data"))
+    }
+
+    /// The most memory that it has had, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let file = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("{file} has no VmHWM")) / 1024
     }
 
     /// GETs a path of the admin address, such as `/api/v1/upstreams`; panics on a failure.
@@ -98,8 +117,29 @@ impl Daemon {
 
     /// Ends it with SIGKILL, if it runs, and starts it again: the same data, ports and arguments.
     pub async fn restart(&mut self) {
-        self.process.start_again(command(&self.arguments));
+        self.process.start_again(self.options.command(&self.arguments));
         self.ready().await;
+    }
+}
+
+impl Options {
+    fn command(&self, arguments: &[String]) -> Command {
+        let plain = command(arguments);
+        let Some((program, more)) = self.under.split_first() else {
+            let mut plain = plain;
+            plain.envs(self.environment.iter().map(|(name, value)| (name, value)));
+            return plain;
+        };
+        let mut under = Command::new(program);
+        under.args(more).arg(plain.get_program()).args(plain.get_args());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => under.env(name, value),
+                None => under.env_remove(name),
+            };
+        }
+        under.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        under
     }
 }
 

@@ -10,7 +10,9 @@
 pub mod catalog;
 pub mod consul;
 pub mod daemon;
+pub mod described;
 pub mod echo;
+pub mod events;
 pub mod golang;
 pub mod http;
 pub mod installed;
@@ -21,4 +23,5 @@ pub mod python;
 pub mod rpc;
 pub mod service;
 pub mod tonic_server;
+pub mod traps;
 pub mod wait;

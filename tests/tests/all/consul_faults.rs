@@ -1,0 +1,152 @@
+//! Consul gone and back, wiped and back, its token's rights taken away and given back: no function is lost meanwhile, and none
+//! is stale after.
+
+use std::collections::BTreeSet;
+
+use harness::consul::{Consul, Options};
+use harness::daemon::{self, Daemon};
+use harness::described::{Described, document};
+use harness::events::Events;
+use serde_json::{Value, json};
+
+/// More than ten, so that a list without them all is held back.
+const SERVICES: usize = 12;
+
+const RULES: &str = r#"service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }"#;
+
+/// All services are this one, which has two functions.
+async fn ship() -> Described {
+    Described::start("ship", document(&["sail", "moor"])).await
+}
+
+async fn register_all(consul: &Consul, ship: &Described) {
+    for number in 0..SERVICES {
+        let service = json!({"Name": format!("ship-{number}"), "Address": "127.0.0.1", "Port": ship.address().port()});
+        consul.register(service).await;
+    }
+}
+
+fn all() -> BTreeSet<String> {
+    (0..SERVICES).flat_map(|number| ["moor", "sail"].map(|name| format!("ship-{number}/{name}"))).collect()
+}
+
+/// What the catalog has, as `upstream/function`; those that are stale apart.
+async fn functions(daemon: &Daemon) -> Result<(BTreeSet<String>, BTreeSet<String>), String> {
+    let name = |function: &Value| {
+        let part = |field: &str| function[field].as_str().unwrap_or_default().to_owned();
+        format!("{}/{}", part("upstream"), part("name"))
+    };
+    let list = daemon.list("/api/v1/functions?source=consul").await?;
+    let (stale, fresh): (Vec<_>, Vec<_>) = list.iter().partition(|function| function["stale"] == true);
+    Ok((fresh.into_iter().map(name).collect(), stale.into_iter().map(name).collect()))
+}
+
+async fn until_all_are(daemon: &Daemon, stale: bool) {
+    let what = if stale { "all are there, stale" } else { "all are there, and none is stale" };
+    let nobody = BTreeSet::new();
+    let are = || async {
+        let found = functions(daemon).await?;
+        let wanted = if stale { (nobody.clone(), all()) } else { (all(), nobody.clone()) };
+        if found == wanted { Ok(()) } else { Err(format!("fresh {:?}, stale {:?}", found.0, found.1)) }
+    };
+    daemon.process.until(what, are).await;
+}
+
+async fn called(daemon: &Daemon) {
+    let answer = daemon.call("ship-11", "sail", &json!({})).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"service": "ship", "path": "/sail"})));
+}
+
+async fn source(daemon: &Daemon) -> Value {
+    let sources = daemon.admin("/api/v1/sources").await;
+    let consul = |one: &&Value| one["name"].as_str().is_some_and(|name| name.starts_with("consul"));
+    sources["items"].as_array().into_iter().flatten().find(consul).cloned().unwrap_or_default()
+}
+
+async fn until_source(daemon: &Daemon, what: &str, is: impl Fn(&Value) -> bool) {
+    let fact = || async {
+        let source = source(daemon).await;
+        if is(&source) { Ok(()) } else { Err(source.to_string()) }
+    };
+    daemon.process.until(what, fact).await;
+}
+
+fn arguments(consul: &Consul) -> [String; 2] {
+    [format!("--source=consul={}", consul.address()), "--workers=1".to_owned()]
+}
+
+#[tokio::test]
+async fn gone_and_back() {
+    let (ship, mut consul) = (ship().await, Consul::with(Options { kept: true, ..Options::default() }).await);
+    register_all(&consul, &ship).await;
+    let mut daemon = Daemon::start(arguments(&consul)).await;
+    until_all_are(&daemon, false).await;
+    let events = Events::follow(&daemon).await;
+    consul.process.kill();
+    until_source(&daemon, "the source fails", |source| source["state"] == "failing").await;
+    until_all_are(&daemon, true).await;
+    called(&daemon).await;
+
+    assert_eq!(events.removed(), [""; 0]);
+    daemon.restart().await;
+    assert_eq!(functions(&daemon).await.unwrap(), (BTreeSet::new(), all()), "its last catalog, as soon as it is ready");
+    called(&daemon).await;
+
+    let events = Events::follow(&daemon).await;
+    consul.restart().await;
+    until_all_are(&daemon, false).await;
+    called(&daemon).await;
+    marked(&consul, &ship, &events).await;
+    assert_eq!(events.removed(), [""; 0]);
+}
+
+#[tokio::test]
+async fn wiped_and_back() {
+    // An agent that keeps nothing has lost all services when it starts again, and counts its index from the beginning.
+    let (ship, mut consul) = (ship().await, Consul::start().await);
+    register_all(&consul, &ship).await;
+    let daemon = Daemon::start(arguments(&consul)).await;
+    until_all_are(&daemon, false).await;
+    let events = Events::follow(&daemon).await;
+    consul.restart().await;
+    until_source(&daemon, "the empty list is held back", |source| source["heldBack"].is_string()).await;
+    until_all_are(&daemon, true).await;
+    called(&daemon).await;
+
+    register_all(&consul, &ship).await;
+    until_all_are(&daemon, false).await;
+    until_source(&daemon, "nothing is held back", |source| source["heldBack"].is_null() && source["state"] == "ok")
+        .await;
+    called(&daemon).await;
+    marked(&consul, &ship, &events).await;
+    assert_eq!(events.removed(), [""; 0]);
+}
+
+#[tokio::test]
+async fn rights_taken_away_and_given_back() {
+    let (ship, consul) = (ship().await, Consul::with(Options { acl: true, ..Options::default() }).await);
+    register_all(&consul, &ship).await;
+    let token = consul.new_token(RULES).await;
+    let environment = vec![("CONSUL_HTTP_TOKEN".to_owned(), token.secret.clone())];
+    let daemon = Daemon::launch(daemon::Options { environment, ..Default::default() }, arguments(&consul));
+    daemon.ready().await;
+    until_all_are(&daemon, false).await;
+    let events = Events::follow(&daemon).await;
+    // Consul answers 200 and an empty list.
+    consul.allow(&token, "").await;
+    until_source(&daemon, "the empty list is held back", |source| source["heldBack"].is_string()).await;
+    until_all_are(&daemon, true).await;
+    called(&daemon).await;
+
+    consul.allow(&token, RULES).await;
+    until_all_are(&daemon, false).await;
+    called(&daemon).await;
+    marked(&consul, &ship, &events).await;
+    assert_eq!(events.removed(), [""; 0]);
+}
+
+/// Adds a service and waits for its events: those of all that was before are there too.
+async fn marked(consul: &Consul, ship: &Described, events: &Events) {
+    consul.register(json!({"Name": "mark", "Address": "127.0.0.1", "Port": ship.address().port()})).await;
+    events.until("added", "mark").await;
+}
