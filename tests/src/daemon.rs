@@ -67,9 +67,7 @@ impl Daemon {
         all.push(format!("--gateway={}:{gateway}", ip(&options.gateway_ip)));
         all.push(format!("--admin={}:{admin}", ip(&options.admin_ip)));
         all.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-        if !all.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
-            all.push("--source=none".to_owned());
-        }
+        add_source(&mut all);
         Daemon {
             process: Process::start_in(folder, "portolan", options.command(&all)),
             gateway: format!("http://127.0.0.1:{gateway}"),
@@ -117,8 +115,29 @@ impl Daemon {
 
     /// Ends it with SIGKILL, if it runs, and starts it again: the same data, ports and arguments.
     pub async fn restart(&mut self) {
-        self.process.start_again(self.options.command(&self.arguments));
+        self.start_again();
         self.ready().await;
+    }
+
+    /// The same without waiting.
+    pub fn start_again(&mut self) {
+        self.process.start_again(self.options.command(&self.arguments));
+    }
+
+    /// Gives it other arguments of its own from the next start on.
+    pub fn with_arguments<S: AsRef<str>>(&mut self, arguments: impl IntoIterator<Item = S>) {
+        self.arguments.truncate(OWN);
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        add_source(&mut self.arguments);
+    }
+}
+
+/// The arguments that each daemon has: the command, data folder, gateway, admin address.
+const OWN: usize = 4;
+
+fn add_source(arguments: &mut Vec<String>) {
+    if !arguments.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
+        arguments.push("--source=none".to_owned());
     }
 }
 

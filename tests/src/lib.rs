@@ -8,7 +8,9 @@
 //! A harness may panic: its messages name the server and what it printed last.
 
 pub mod catalog;
+pub mod command;
 pub mod consul;
+pub mod curl;
 pub mod daemon;
 pub mod described;
 pub mod echo;

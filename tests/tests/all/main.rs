@@ -1,10 +1,15 @@
 //! The one integration binary: each module tests one thing that a user can see.
 
+mod commands;
 mod consul;
 mod consul_faults;
 mod consul_source;
 mod daemon;
+mod durable;
+mod kill;
 mod rolling;
+mod rooms;
 mod servers;
 mod services;
 mod traps;
+mod who;
