@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -50,6 +51,19 @@ impl Echo {
     pub async fn start() -> Echo {
         let seen = Arc::default();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&seen));
+        Echo { server: serve(router).await, seen }
+    }
+
+    /// The same, but for the document that it answers at every path that ends in `/openapi.json`.
+    pub async fn described(document: serde_json::Value) -> Echo {
+        let seen: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let state = Arc::clone(&seen);
+        let router = Router::new().fallback(async move |request: Request| {
+            match request.uri().path().ends_with("/openapi.json") {
+                true => Json(document).into_response(),
+                false => answer(State(state), request).await.into_response(),
+            }
+        });
         Echo { server: serve(router).await, seen }
     }
 

@@ -1,5 +1,6 @@
 //! The one integration binary: each module tests one thing that a user can see.
 
+mod bindings;
 mod commands;
 mod consul;
 mod consul_faults;
