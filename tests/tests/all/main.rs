@@ -5,6 +5,7 @@ mod commands;
 mod consul;
 mod consul_faults;
 mod consul_source;
+mod corpus;
 mod daemon;
 mod durable;
 mod kill;
