@@ -23,6 +23,7 @@ pub mod prism;
 pub mod process;
 pub mod python;
 pub mod rpc;
+pub mod sample;
 pub mod service;
 pub mod tonic_server;
 pub mod traps;

@@ -9,6 +9,7 @@ mod corpus;
 mod daemon;
 mod durable;
 mod kill;
+mod prism;
 mod rolling;
 mod rooms;
 mod servers;
