@@ -152,9 +152,6 @@ fn number(schema: &Map<String, Value>, usual: f64) -> f64 {
 }
 
 fn text(schema: &Map<String, Value>) -> String {
-    if let Some(text) = schema.get("pattern").and_then(Value::as_str).and_then(matching) {
-        return text;
-    }
     let usual = match schema.get("format").and_then(Value::as_str).unwrap_or_default() {
         "date-time" => "2024-02-29T12:30:00Z",
         "date" => "2024-02-29",
@@ -176,21 +173,26 @@ fn text(schema: &Map<String, Value>) -> String {
         text.push('x');
     }
     text.truncate(length("maxLength").unwrap_or(text.len()));
-    text
+    match schema.get("pattern").and_then(Value::as_str) {
+        Some(pattern) if !matches(pattern, &text) => matching(pattern).unwrap_or(text),
+        _ => text,
+    }
 }
 
-/// A text that a pattern matches: the first of those that are tried which is plain ASCII.
+/// Whether a pattern, as JSON Schema has them, is found in a text.
+fn matches(pattern: &str, text: &str) -> bool {
+    jsonschema::is_valid(&json!({"pattern": pattern}), &json!(text))
+}
+
+/// A text that a pattern matches: plain ASCII where one of those that are tried is.
 fn matching(pattern: &str) -> Option<String> {
-    let strategy = proptest::string::string_regex(pattern.trim_start_matches('^').trim_end_matches('$')).ok()?;
+    let ascii = pattern.replace(r"\w", "[A-Za-z0-9_]").replace(r"\d", "[0-9]");
+    let strategy = proptest::string::string_regex(ascii.trim_start_matches('^').trim_end_matches('$')).ok()?;
     let mut runner = TestRunner::deterministic();
     let texts: Vec<String> = (0..50).filter_map(|_| Some(strategy.new_tree(&mut runner).ok()?.current())).collect();
-    let plain = |text: &&String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    texts
-        .iter()
-        .find(plain)
-        .or(texts.iter().find(|text| text.is_ascii() && !text.is_empty()))
-        .or(texts.first())
-        .cloned()
+    let plain = |text: &&String| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let fits = || texts.iter().filter(|text| !text.is_empty() && matches(pattern, text));
+    fits().find(plain).or(fits().find(|text| text.is_ascii())).or(fits().next()).cloned()
 }
 
 /// A pointer as it stands in a fragment, decoded once (RFC 6901, 6).
