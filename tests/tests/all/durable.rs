@@ -44,8 +44,8 @@ fn order(trace: &str, data: &Path) -> Result<[usize; 4], String> {
     let data = format!("<{}", data.display());
     let is_write = |line: &str| ["pwrite64(", "pwritev(", " write(", "writev("].iter().any(|call| line.contains(call));
     let between = || lines.iter().enumerate().take(answered).skip(asked);
-    let stored = between().filter(|(_, line)| is_write(line) && line.contains(&data)).map(|(at, _)| at).last();
-    let stored = stored.ok_or("no data were written between request and answer")?;
+    let stored = between().rfind(|(_, line)| is_write(line) && line.contains(&data));
+    let (stored, _) = stored.ok_or("no data were written between request and answer")?;
     // A call that another thread interrupted ends on a line of its own.
     let is_sync = |line: &str| line.contains("fdatasync") || line.contains("fsync");
     let synced = find(stored, "sync", &|line| is_sync(line) && line.ends_with("= 0"))?;
