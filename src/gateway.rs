@@ -22,6 +22,7 @@ pub(crate) fn settings(config: &Config) -> anyhow::Result<router::Config> {
         namespace: config.discovery_namespace.as_str().into(),
         filters: registry::filters(&settings),
         kinds: registry::FUNCTION_KINDS,
+        validation: config.validation,
         access_log: match config.access_log {
             AccessLog::Off => router::AccessLog::Off,
             AccessLog::Text => router::AccessLog::Text,

@@ -4,6 +4,7 @@
 
 mod admin;
 mod api;
+mod called;
 mod cli;
 mod config;
 mod demo;

@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::api::{Api, Gateway, Metrics};
+use crate::called;
 use crate::config::Config;
 use crate::gateway;
 use crate::life;
@@ -68,8 +69,6 @@ pub(crate) struct Daemon {
     registrar: JoinSet<()>,
     stopper: Stopper,
     notes: Vec<(&'static str, String)>,
-    /// What is called, for sources that watch that most closely.
-    _called: watch::Sender<InUse>,
 }
 
 impl Daemon {
@@ -138,18 +137,16 @@ impl Daemon {
         };
         tasks.spawn(supervisor.run(until()));
         tasks.spawn(prober.run(until()));
+        let follow = called::follow(router.counters(), api.catalog.clone(), config.discovery_namespace.clone(), called);
+        let stopped = until();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = follow => {}
+                () = stopped => {}
+            }
+        });
         tasks.spawn(admin::serve(listener, admin::door(&config, admin_address)?, api.clone(), stop.clone()));
-        Ok(Self {
-            config,
-            api,
-            admin: admin_address,
-            router,
-            tasks,
-            registrar: registrars,
-            stopper,
-            notes,
-            _called: called,
-        })
+        Ok(Self { config, api, admin: admin_address, router, tasks, registrar: registrars, stopper, notes })
     }
 
     /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list and first looks

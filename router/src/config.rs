@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use catalog::model::Validation;
 use plugins::{Filter, FunctionKind};
 
 /// One gateway.
@@ -18,6 +19,8 @@ pub struct Config {
     pub filters: Arc<[Arc<dyn Filter>]>,
     /// The function kinds that can be called.
     pub kinds: &'static [&'static dyn FunctionKind],
+    /// What happens to input that does not fit, where an upstream says nothing of it.
+    pub validation: Validation,
     /// Whether and how each request is written to the access log.
     pub access_log: AccessLog,
 }

@@ -31,4 +31,4 @@ mod worker;
 mod testing;
 
 pub use config::{AccessLog, Config};
-pub use router::{Router, StartError};
+pub use router::{Counters, Router, StartError};

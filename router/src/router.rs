@@ -1,5 +1,6 @@
 //! Starts and stops a gateway.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,17 @@ pub struct Router {
     _control: JoinSet<()>,
 }
 
+/// Reads how often each upstream was called.
+#[derive(Clone, Debug)]
+pub struct Counters(Arc<Metrics>);
+
+impl Counters {
+    /// How often each upstream was called since the start, by name. Past the limit of labels calls are not told apart.
+    pub fn calls(&self) -> BTreeMap<Arc<str>, u64> {
+        self.0.calls()
+    }
+}
+
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -53,7 +65,7 @@ impl Router {
             Log::start(config.access_log, metrics.dropped_lines.clone(), output).map_err(StartError::Thread)?;
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let mut control = JoinSet::new();
-        control.spawn(Planner::new(catalog.clone(), config.kinds).run(queue));
+        control.spawn(Planner::new(catalog.clone(), config.kinds, config.validation).run(queue));
         let (stopping, stopped) = watch::channel(None);
         let common = Common {
             catalog,
@@ -78,6 +90,11 @@ impl Router {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What reads how often each upstream was called; outlives the gateway.
+    pub fn counters(&self) -> Counters {
+        Counters(self.metrics.clone())
     }
 
     /// Adds the metrics of requests to a registry.

@@ -65,6 +65,15 @@ impl Metrics {
         series.iter().map(|(labels, tallies)| (labels.clone(), tally::Sum::of(tallies))).collect()
     }
 
+    /// How often each upstream was called.
+    pub(crate) fn calls(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut calls = BTreeMap::new();
+        for ((upstream, _), sum) in self.sums() {
+            *calls.entry(upstream).or_default() += sum.count();
+        }
+        calls
+    }
+
     fn dropped(&self) -> u64 {
         self.dropped_lines.load(Ordering::Relaxed)
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use catalog::model::{Materials, Tls};
+use catalog::model::{Materials, Tls, Validation};
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
 use catalog::{Catalog, CatalogError, Snapshot};
 use plugins::{Carrier, FunctionKind, Problem, Reason};
@@ -62,10 +62,10 @@ pub(crate) struct Planner {
 }
 
 impl Planner {
-    /// A planner for functions of these kinds.
-    pub(crate) fn new(catalog: Catalog, kinds: &'static [&'static dyn FunctionKind]) -> Self {
+    /// A planner for functions of these kinds; `validation` holds where an upstream says nothing of it.
+    pub(crate) fn new(catalog: Catalog, kinds: &'static [&'static dyn FunctionKind], validation: Validation) -> Self {
         Self {
-            maker: Arc::new(Maker { catalog, kinds, secure: Mutex::default() }),
+            maker: Arc::new(Maker { catalog, kinds, validation, secure: Mutex::default() }),
             known: PlanCache::new(limits::PLANS),
             waiting: HashMap::new(),
             jobs: JoinSet::new(),
@@ -128,6 +128,7 @@ impl Planner {
 struct Maker {
     catalog: Catalog,
     kinds: &'static [&'static dyn FunctionKind],
+    validation: Validation,
     secure: Mutex<Vec<Prepared>>,
 }
 
@@ -158,7 +159,11 @@ impl Maker {
         let (spec, function) = (&upstream.upstream.spec, &entry.function);
         let kind = self.kinds.iter().find(|kind| kind.kind() == function.kind);
         let kind = kind.ok_or_else(|| unbindable(format!("Functions of kind {} cannot be called", function.kind)))?;
-        let call = kind.bind(function, materials, spec).map_err(|error| unbindable(error.0))?;
+        let mut told = spec.clone();
+        if spec.hints.validation.is_none() {
+            Arc::make_mut(&mut told).hints.validation = Some(self.validation);
+        }
+        let call = kind.bind(function, materials, &told).map_err(|error| unbindable(error.0))?;
         let secure = match speaks_tls(&upstream.upstream, &entry) {
             false => None,
             true => {

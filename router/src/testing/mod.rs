@@ -87,7 +87,7 @@ impl World {
         let metrics = Arc::new(Metrics::new(1));
         let (log, _) = Log::start(AccessLog::Off, Arc::default(), Box::new(std::io::sink())).unwrap();
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
-        tasks.spawn(Planner::new(catalog.clone(), KINDS).run(queue));
+        tasks.spawn(Planner::new(catalog.clone(), KINDS, catalog::model::Validation::Enforce).run(queue));
         let (stopping, stopped) = watch::channel(None);
         let (address, mut listeners) = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
         let common = Common {
