@@ -14,10 +14,11 @@ pub(in crate::functions::rest) fn of_template(template: &str) -> &str {
     template.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// The fixed query of a template; empty for none.
+/// The fixed query of a template; empty for none. What has variables there is a parameter of the query and not fixed.
 pub(super) fn fixed_query(template: &str) -> String {
     let before_fragment = template.split('#').next().unwrap_or_default();
-    before_fragment.split_once('?').map(|(_, query)| literal(query)).unwrap_or_default()
+    let query = before_fragment.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    query.split('&').filter(|pair| !pair.contains('{')).map(literal).collect::<Vec<_>>().join("&")
 }
 
 /// A bound path.
