@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::tree::{Lost, Object, Version};
+use super::tree::{ARGUMENT, Lost, Object, Version};
 use super::{Direction, Reader, properties, structure, swagger, truth};
 use crate::functions::rest::binding::{Body, Encoding, MediaType};
 use crate::functions::rest::call::{Format, default_type};
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             let any = Value::Bool(true);
             let fillable = properties::of(schema.as_ref().unwrap_or(&any), self.definitions.made());
             // Every function that takes a large shared body has all of its names.
-            self.tree.charge(fillable.cost + fillable.names.iter().map(String::len).sum::<usize>())?;
+            self.tree.charge(fillable.cost + fillable.names.len() * ARGUMENT)?;
             (body.properties, body.open) = (fillable.names, fillable.open);
         }
         Ok(schema)

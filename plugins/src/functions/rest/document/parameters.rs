@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::paths::Site;
-use super::tree::{Lost, Object, Version};
+use super::tree::{ARGUMENT, Lost, Object, Version};
 use super::{Direction, Reader, structure, swagger};
 use crate::functions::rest::binding::{Parameter, Place, Style};
 use crate::functions::rest::call::of_template;
@@ -49,6 +49,7 @@ impl<'a> Reader<'a> {
             if all.len() > MAX_PARAMETERS {
                 return Err(Lost::Malformed(format!("more than {MAX_PARAMETERS} parameters")));
             }
+            self.tree.charge(all.len() * ARGUMENT)?;
             for raw in all {
                 let Some(parameter) = self.one_declared(raw) else { continue };
                 let same = |other: &Map<String, Value>| {

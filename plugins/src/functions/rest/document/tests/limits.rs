@@ -78,3 +78,18 @@ fn long_chains_of_definitions_are_read() {
     let complaint = "schema S2999: any value is taken where a `$ref` leads nowhere: #/components/schemas/S3000";
     assert_eq!(description.complaints, [complaint]);
 }
+
+/// Each function of a shared body has all of its names.
+#[test]
+fn names_that_many_functions_have_are_paid_for() {
+    let properties: serde_json::Map<_, _> = (0..4000).map(|number| (format!("p{number}"), json!({}))).collect();
+    let body = json!({ "$ref": "#/components/requestBodies/shared" });
+    let paths: serde_json::Map<_, _> =
+        (0..50).map(|number| (format!("/{number}"), json!({ "post": { "requestBody": body } }))).collect();
+    let description = read(&json!({ "openapi": "3.0.0", "paths": paths, "components": {
+        "requestBodies": { "shared": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Large" } } } } },
+        "schemas": { "Large": { "properties": properties } },
+    } }));
+    assert!((1..25).contains(&description.functions.len()), "{}", description.functions.len());
+    assert!(description.complaints[0].ends_with("left out: the document refers to its own parts too often"));
+}
