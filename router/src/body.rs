@@ -178,9 +178,9 @@ impl Held {
     }
 
     /// The body that goes with `head`, or a whole answer instead.
-    pub(crate) fn open(mut self, head: &mut response::Parts) -> Result<Body, Response<Bytes>> {
+    pub(crate) fn open(mut self, head: &mut response::Parts) -> Result<Body, Box<Response<Bytes>>> {
         if let Some(whole) = self.map.open(head) {
-            return Err(whole);
+            return Err(Box::new(whole));
         }
         let map = (!self.over).then_some(self.map as Box<dyn BodyMap>);
         Ok(Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out })))

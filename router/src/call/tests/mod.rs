@@ -7,3 +7,4 @@ mod endpoints;
 mod headers;
 mod plans;
 mod refusals;
+mod tls;
