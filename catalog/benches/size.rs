@@ -2,13 +2,15 @@
 //! `cargo bench -p portolan-catalog`.
 
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use catalog::model::{Described, Description, Digest, Endpoint, Kind, SourceId, UpstreamSpec};
 use catalog::report::{Finding, Listed, Probed, Report};
 use catalog::snapshot::Query;
-use catalog::store::Memory;
+use catalog::store::{ChangeSet, Memory, SledStore, Space, Store};
 use catalog::{Catalog, Settings, open};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -120,5 +122,33 @@ fn main() {
         println!("{:40} {found:10} functions", "");
     }
     timed("list all functions", 10, || black_box(snapshot.functions(None).count()));
-    drop(runtime);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    runtime.block_on(copy(&memory, folder.path()));
+    // Twice: the second time the files are in memory, and sled has written its own snapshot.
+    for times in ["open from disk", "open from disk again"] {
+        timed(times, 1, || {
+            runtime.block_on(async {
+                let store = Arc::new(SledStore::open(folder.path()).await.expect("the folder opens"));
+                open(store, settings()).await.expect("the store opens")
+            })
+        });
+    }
+}
+
+/// Writes all that `memory` holds to an embedded store in `folder`.
+async fn copy(memory: &Memory, folder: &Path) {
+    let store = SledStore::open(folder).await.expect("the folder opens");
+    for space in Space::ALL {
+        let mut records = Vec::new();
+        let mut each = |key, value: &[u8]| {
+            records.push((key, Bytes::copy_from_slice(value)));
+            Ok(())
+        };
+        memory.load(space, &mut each).await.expect("memory is read");
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().saturating_sub(1000));
+            store.commit(vec![ChangeSet { records: rest, ..ChangeSet::default() }]).await.expect("the disk takes it");
+        }
+    }
 }

@@ -18,15 +18,15 @@ pub(crate) struct FunctionRecord<'a> {
     #[serde(borrow)]
     origin: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    summary: Option<Cow<'a, str>>,
+    summary: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    description: Option<Cow<'a, str>>,
+    description: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deprecated: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     safe: bool,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<Cow<'a, str>>,
+    tags: Vec<Text<'a>>,
     binding: Cow<'a, RawValue>,
     input: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,17 +38,28 @@ pub(crate) struct FunctionRecord<'a> {
     last_seen: i64,
 }
 
+/// A text that is not copied while it is read: serde borrows a `Cow` only where it stands by itself.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    fn of(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
 impl<'a> FunctionRecord<'a> {
     pub(crate) fn of(function: &'a Function) -> Self {
         Self {
             name: Cow::Borrowed(&function.name),
             kind: Cow::Borrowed(function.kind.as_str()),
             origin: Cow::Borrowed(&function.origin),
-            summary: function.summary.as_deref().map(Cow::Borrowed),
-            description: function.description.as_deref().map(Cow::Borrowed),
+            summary: function.summary.as_deref().map(Text::of),
+            description: function.description.as_deref().map(Text::of),
             deprecated: function.deprecated,
             safe: function.safe,
-            tags: function.tags.iter().map(|tag| Cow::Borrowed(&**tag)).collect(),
+            tags: function.tags.iter().map(|tag| Text::of(tag)).collect(),
             binding: Cow::Borrowed(&function.binding),
             input: function.input,
             output: function.output,
@@ -65,11 +76,11 @@ impl<'a> FunctionRecord<'a> {
             name: self.name.into(),
             kind: kind(&self.kind),
             origin: self.origin.into(),
-            summary: self.summary.map(Into::into),
-            description: self.description.map(Into::into),
+            summary: self.summary.map(|text| text.0.into()),
+            description: self.description.map(|text| text.0.into()),
             deprecated: self.deprecated,
             safe: self.safe,
-            tags: self.tags.into_iter().map(Into::into).collect(),
+            tags: self.tags.into_iter().map(|text| text.0.into()).collect(),
             binding: self.binding.into_owned(),
             input: self.input,
             output: self.output,

@@ -1,6 +1,6 @@
 //! What the store holds, as a snapshot. Records stream by, in key order; schemas are not read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -26,14 +26,16 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
     };
     store.load(Space::Manifest, &mut each).await.map_err(by_writer)?;
 
-    let places: HashMap<UpstreamId, usize> =
-        entries.iter().enumerate().map(|(at, pending)| (pending.upstream.id.clone(), at)).collect();
-    let mut each = |key: Key, bytes: &[u8]| match &key {
-        Key::Function(id, record) => match places.get(id) {
-            Some(&at) => entries[at].add(&key, *record, bytes, settings),
-            None => Ok(()),
-        },
-        _ => Ok(()),
+    // Functions come in the order of their upstreams.
+    let mut at = 0;
+    let mut each = |key: Key, bytes: &[u8]| {
+        if let Key::Function(id, record) = &key {
+            at += entries[at..].iter().take_while(|pending| pending.upstream.id < *id).count();
+            if let Some(pending) = entries.get_mut(at).filter(|pending| pending.upstream.id == *id) {
+                pending.add(&key, *record, bytes, settings)?;
+            }
+        }
+        Ok(())
     };
     store.load(Space::Function, &mut each).await.map_err(by_writer)?;
 
@@ -41,7 +43,7 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
     let mut endpoints = Vec::new();
     let mut each = |key: Key, bytes: &[u8]| {
         if let Key::Endpoints(id) = &key
-            && places.contains_key(id)
+            && entries.binary_search_by(|pending| pending.upstream.id.cmp(id)).is_ok()
         {
             let record: EndpointsRecord<'_> = decode(&key, bytes)?;
             endpoints.push((id.clone(), EndpointSet::new(judged(record.into_endpoints(), settings))));

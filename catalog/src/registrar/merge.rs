@@ -1,6 +1,6 @@
 //! What a probe's answer changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -189,8 +189,8 @@ fn contents<'a>(entry: &'a UpstreamEntry, kind: &Kind) -> Contents<'a> {
 /// Of `tables`, each once, those that a function refers to.
 fn in_use(functions: &[Arc<FunctionEntry>], tables: Vec<Table>) -> Box<[Table]> {
     let tables: BTreeMap<Digest, Table> = tables.into_iter().map(|table| (table.digest, table)).collect();
-    let used: BTreeMap<Digest, ()> = functions.iter().filter_map(|f| Some((f.definitions?, ()))).collect();
-    tables.into_values().filter(|table| used.contains_key(&table.digest)).collect()
+    let used: BTreeSet<Digest> = functions.iter().filter_map(|function| function.definitions).collect();
+    tables.into_values().filter(|table| used.contains(&table.digest)).collect()
 }
 
 /// The functions of an upstream, as an answer changes them, and the records of what is new.

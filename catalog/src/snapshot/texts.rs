@@ -18,11 +18,15 @@ pub(crate) struct Texts {
 
 impl Texts {
     pub(crate) fn new(functions: &[Arc<FunctionEntry>]) -> Self {
-        let mut all = String::new();
+        let length = functions.iter().map(|entry| parts(entry).map(|part| part.len() + 1).sum::<usize>()).sum();
+        let mut all = String::with_capacity(length);
         let mut ends = Vec::with_capacity(functions.len());
         for entry in functions {
             let begin = all.len();
-            push(&mut all, entry);
+            for part in parts(entry) {
+                all.push_str(part);
+                all.push('\n');
+            }
             if !all[begin..].is_ascii() {
                 let lower = all[begin..].to_lowercase();
                 all.replace_range(begin.., &lower);
@@ -45,13 +49,10 @@ impl Texts {
     }
 }
 
-fn push(text: &mut String, entry: &FunctionEntry) {
+fn parts(entry: &FunctionEntry) -> impl Iterator<Item = &str> {
     let function = &entry.function;
     let summary = function.summary.as_deref();
     let description = function.description.as_deref().map(|text| cut(text, SEARCHED_DESCRIPTION));
     let tags = function.tags.iter().map(|tag| &**tag);
-    for part in [&*function.name, &*function.origin].into_iter().chain(summary).chain(tags).chain(description) {
-        text.push_str(part);
-        text.push('\n');
-    }
+    [&*function.name, &*function.origin].into_iter().chain(summary).chain(tags).chain(description)
 }

@@ -1,6 +1,7 @@
 //! Keys as bytes: the order of the bytes is the order of the keys, so that every ordered store lists a space, and within it
 //! an upstream, in one sweep. A text that something follows ends in two zero bytes; a zero byte of its own is followed by `0xff`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Key, Space};
@@ -94,7 +95,11 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
 }
 
 /// The text at the beginning of `bytes`, and what follows it.
-fn split_text(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+fn split_text(bytes: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
+    let end = bytes.iter().position(|&byte| byte == 0)?;
+    if bytes.get(end + 1) == Some(&0) {
+        return Some((Cow::Borrowed(&bytes[..end]), &bytes[end + 2..]));
+    }
     let mut text = Vec::new();
     let mut rest = bytes;
     loop {
@@ -102,7 +107,7 @@ fn split_text(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         text.extend_from_slice(&rest[..zero]);
         match *rest.get(zero + 1)? {
             ESCAPED => text.push(0),
-            0 => return Some((text, &rest[zero + 2..])),
+            0 => return Some((Cow::Owned(text), &rest[zero + 2..])),
             _ => return None,
         }
         rest = &rest[zero + 2..];
