@@ -283,9 +283,6 @@ impl Registrar {
         for (source, held) in batch.released {
             self.sources.hold_again(source, held);
         }
-        for id in &batch.touched {
-            self.agreements.remove(id);
-        }
         let since = self.settings.now();
         self.published.troubled(Some(StoreTrouble { since, error: error.clone() }));
         self.trouble = Some(Trouble { error: error.clone(), doubt, retry_at: Instant::now() + RETRY });

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use tokio::time::{Instant, timeout};
 
 use super::bench::{Bench, address, found, listed, pass};
-use crate::model::{Endpoint, SourceId};
-use crate::report::Report;
+use crate::model::{Endpoint, Kind, SourceId};
+use crate::report::{Probed, Report};
 use crate::store::{ChangeSet, Fault, Key, Space, Store, StoreError};
 use crate::{CatalogError, Settings, open};
 
@@ -68,6 +68,51 @@ async fn while_the_store_hangs_endpoints_go_on_and_changes_gather() {
     assert!(answers.0.is_ok() && answers.1.is_ok() && answers.2.is_ok() && answer.is_ok());
     assert_eq!((bench.names().len(), port(&bench, "c"), port(&bench, "a")), (4, 8, 9));
     assert!(bench.store.committed() > committed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_arrived_last_stay() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["a"]).await.unwrap();
+    bench.store.fail(Some(Fault::Hang));
+    let mut changed = listed("a");
+    changed.spec.base_path = "/v2".into();
+    changed.endpoints = vec![Endpoint::at(address(5))];
+    let first = bench.report("static", Report::Changed(Box::new(listed("b"))));
+    let second = bench.report("consul", Report::Changed(Box::new(changed)));
+    let waiting = async { tokio::join!(first, second) };
+    tokio::pin!(waiting);
+    assert!(timeout(Duration::from_secs(5), &mut waiting).await.is_err());
+    assert_eq!(port(&bench, "a"), 5);
+    move_to(&bench, "a", 9).await;
+    bench.store.fail(None);
+    let (first, second) = waiting.await;
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!((port(&bench, "a"), bench.entry("a").upstream.spec.base_path.as_str()), (9, "/v2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_has_no_revision_that_never_was() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["u"]).await.unwrap();
+    bench.finds(1, "f=1").await;
+    bench.store.fail(Some(Fault::Tear));
+    let probed = |summary| Probed {
+        upstream: bench.id("u"),
+        kind: Kind::new("rest"),
+        endpoint: address(1),
+        finding: found(summary),
+    };
+    assert!(bench.catalog.probed(probed("f=2")).await.is_err());
+    bench.store.fail(None);
+    bench.recovered().await;
+    let revisions = async || {
+        let history = bench.catalog.history(&bench.id("u"), "f").await.unwrap();
+        history.into_iter().map(|revision| revision.revision).collect::<Vec<_>>()
+    };
+    assert_eq!(revisions().await, [2]);
+    bench.finds(1, "f=3").await;
+    assert_eq!(revisions().await, [3, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,6 +167,8 @@ async fn a_list_that_is_held_back_is_accepted_or_contradicted() {
     // A source that fails gives no answer at all; all of it is stale then.
     bench.catalog.failing(&consul, "down".into()).await.unwrap();
     pass(400).await;
+    bench.full("static", &[]).await.unwrap();
+    assert_eq!(stale(&bench), 12);
     bench.full("consul", &ALL).await.unwrap();
     assert_eq!((bench.names().len(), stale(&bench)), (12, 0));
     assert!(matches!(bench.catalog.accept(&consul).await, Err(CatalogError::Unknown(_))));
