@@ -1,6 +1,6 @@
 //! A store as one file: what `backup` writes and `restore` reads.
 //!
-//! A line [`MAGIC`], then each record as `length of key, key, length of value, value` (lengths as 4 bytes, big endian), an empty
+//! A line `portolan backup 1`, then each record as `length of key, key, length of value, value` (lengths as 4 bytes, big endian), an empty
 //! key, and the SHA-256 of all before it. A file that was cut, changed or is something else is refused before anything of it is kept.
 
 use std::io::{self, Read, Write};

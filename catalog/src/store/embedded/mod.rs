@@ -41,7 +41,7 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in `folder`, which is made if there is none. Waits up to [`open::LOCK_PATIENCE`] for another process to close it.
+    /// Opens the store in `folder`, which is made if there is none. Waits for some seconds for another process to close it.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let opened = open::patiently(folder).await?;
         let tree = Arc::new(ArcSwapOption::from_pointee(opened.tree.clone()));

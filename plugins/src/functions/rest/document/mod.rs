@@ -4,7 +4,7 @@
 //! An operation that is wrong costs itself only and is complained of; so does a part of it that can be done without (a parameter
 //! whose `$ref` leads nowhere). References into other documents are not followed: a schema there is any value.
 //!
-//! **The way.** Bytes become one JSON text (`text`, `yaml`), which stays as it is: [`tree::Tree`] finds pieces of it by pointer, in
+//! **The way.** Bytes become one JSON text (`text`, `yaml`), which stays as it is: `tree::Tree` finds pieces of it by pointer, in
 //! the order in which they stand, and only what an operation needs is ever parsed. `paths` lists the operations; `operation` makes
 //! a function of one, from its parameters, body, answer, server and security scheme. Swagger 2.0 is turned into the shape of 3.0
 //! piece by piece on the way (`swagger`). Schemas become JSON Schema 2020-12 (`schema`, `keywords`); those with a name become
@@ -16,7 +16,7 @@
 //! `style: cookie`, `tsv`, an `explode` that was not said) is dealt with beside it in `structure`.
 //!
 //! **Limits.** Nesting to [`serde_json`]'s 128 levels; text that is parsed again and again because many operations refer to it is
-//! paid from a budget ([`tree::Tree::charge`]); YAML has limits of its own.
+//! paid from a budget (`Tree::charge`); YAML has limits of its own.
 
 mod answer;
 mod body;
