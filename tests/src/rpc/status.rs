@@ -26,15 +26,11 @@ pub fn failure(code: i32, message: &str, details: &[Value], unknown: bool) -> St
 /// The type of a detail that nobody can look up; its value is `08 01`.
 pub const UNKNOWN: &str = "type.googleapis.com/portolan.test.v1.Nowhere";
 
-/// A status as JSON: `code`, `message`, `details`, of which an unknown one keeps its type and has its value in base64.
+/// A status as JSON: `code`, `message` and `details`, also where they are none; of which an unknown one keeps its type and has its value in base64.
 pub fn to_problem(status: &Status) -> Value {
-    let mut shown = json!({"code": i32::from(status.code()), "message": status.message()});
     let raw = Raw::decode(status.details()).expect("details that we sent");
     let details: Vec<Value> = raw.details.iter().map(detail).collect();
-    if !details.is_empty() {
-        shown["details"] = Value::Array(details);
-    }
-    shown
+    json!({"code": i32::from(status.code()), "message": status.message(), "details": details})
 }
 
 fn detail(any: &prost_types::Any) -> Value {

@@ -39,7 +39,7 @@ fn order(trace: &str, data: &Path) -> Result<[usize; 4], String> {
         let at = lines.iter().skip(from).position(|line| is(line));
         at.map(|at| from + at).ok_or_else(|| format!("no {what} after line {from}"))
     };
-    let asked = find(0, "request", &|line| line.contains("\"DELETE /api/v1/upstreams/old"))?;
+    let asked = find(0, "request", &|line| line.contains("\"DELETE "))?;
     let answered = find(asked, "answer", &|line| line.contains("\"HTTP/1.1 200"))?;
     let data = format!("<{}", data.display());
     let is_write = |line: &str| ["pwrite64(", "pwritev(", " write(", "writev("].iter().any(|call| line.contains(call));

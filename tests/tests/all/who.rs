@@ -126,7 +126,7 @@ async fn the_admin_address_asks_for_its_tokens() {
     let folder = process::folder("tokens");
     let flag = |name: &str, flag: &str| {
         let file = folder.path().join(name);
-        std::fs::write(&file, format!("{name}-token\n")).unwrap();
+        std::fs::write(&file, format!("{name}-secret\n")).unwrap();
         format!("{flag}={}", file.display())
     };
     let flags = [flag("write", "--admin-token-file"), flag("read", "--admin-read-token-file")];
@@ -136,16 +136,16 @@ async fn the_admin_address_asks_for_its_tokens() {
         ("GET", "/healthz", "", 200),
         ("GET", "/readyz", "", 200),
         ("GET", "/metrics", "", 401),
-        ("GET", "/metrics", "read-token", 200),
+        ("GET", "/metrics", "read-secret", 200),
         ("GET", "/api/v1/upstreams", "", 401),
         ("GET", "/api/v1/upstreams", "wrong", 401),
-        ("GET", "/api/v1/upstreams", "read-token", 200),
-        ("GET", "/api/v1/upstreams", "write-token", 200),
+        ("GET", "/api/v1/upstreams", "read-secret", 200),
+        ("GET", "/api/v1/upstreams", "write-secret", 200),
         ("GET", "/openapi.json", "", 401),
         ("DELETE", "/api/v1/upstreams/none", "", 401),
-        ("DELETE", "/api/v1/upstreams/none", "read-token", 403),
-        ("DELETE", "/api/v1/upstreams/none", "write-token", 404),
-        ("POST", "/api/v1/backup", "read-token", 403),
+        ("DELETE", "/api/v1/upstreams/none", "read-secret", 403),
+        ("DELETE", "/api/v1/upstreams/none", "write-secret", 404),
+        ("POST", "/api/v1/backup", "read-secret", 403),
     ] {
         let mut request = client().request(http_method(method), format!("{}{path}", daemon.admin));
         if !token.is_empty() {
@@ -159,7 +159,7 @@ async fn the_admin_address_asks_for_its_tokens() {
     let ended = daemon.run(&["get", "upstreams", "--token-file", &token]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(daemon.run(&["get", "upstreams"]).await.code, 1, "without a token");
-    assert!(!daemon.process.output().contains("-token\""), "a token is in no log line");
+    assert!(!daemon.process.output().contains("-secret"), "a token is in no log line");
 }
 
 #[tokio::test]

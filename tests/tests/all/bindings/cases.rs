@@ -84,15 +84,16 @@ impl Group {
     }
 
     /// An OpenAPI 3.2 document with the operation, called `call`; none where OpenAPI 3 cannot say it.
-    pub(super) fn document(&self) -> Option<Value> {
+    pub(super) fn document(&self) -> Option<String> {
         let parameters = self.operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         if parameters.iter().any(|parameter| parameter["style"] == "tabDelimited") {
             return None;
         }
         let parameters: Vec<Value> = parameters.iter().cloned().map(parameter).collect();
         let mut operation = json!({"operationId": "call", "parameters": parameters, "responses": {}});
-        if let Some(body) = self.operation.get("body") {
-            operation["requestBody"] = request_body(body);
+        let body = self.operation.get("body");
+        if let Some(body) = body {
+            operation["requestBody"] = json!({"required": body["required"] == true, "content": CONTENT});
         }
         let path = self.operation["path"].as_str().unwrap();
         let method = self.operation["method"].as_str().unwrap().to_lowercase();
@@ -106,8 +107,8 @@ impl Group {
             let base = if base == "" { &json!("/") } else { base };
             document["servers"] = json!([{"url": base}]);
         }
-        let text = document.to_string().replace("#/$defs/", "#/components/schemas/");
-        serde_json::from_str(&text).ok()
+        let text = document.to_string().replace(&json!(CONTENT).to_string(), &body.map(content).unwrap_or_default());
+        Some(text.replace("#/$defs/", "#/components/schemas/"))
     }
 }
 
@@ -122,12 +123,14 @@ fn parameter(mut parameter: Value) -> Value {
     parameter
 }
 
-fn request_body(body: &Value) -> Value {
-    let content = body["types"].as_array().unwrap().iter().map(|media| {
+/// Stands for the types of a body until the document is text: their order counts.
+const CONTENT: &str = "the types of the body, in their order";
+
+fn content(body: &Value) -> String {
+    let types = body["types"].as_array().unwrap().iter().map(|media| {
         let mut kept = media.clone();
         kept.as_object_mut().unwrap().remove("type");
-        (media["type"].as_str().unwrap().to_owned(), kept)
+        format!("{}: {kept}", media["type"])
     });
-    let required = body["required"] == true;
-    json!({"required": required, "content": content.collect::<Map<String, Value>>()})
+    format!("{{{}}}", types.collect::<Vec<_>>().join(", "))
 }

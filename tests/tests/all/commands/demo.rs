@@ -21,7 +21,9 @@ async fn the_printed_lines_answer() {
     let mut answered = vec![];
     for line in &lines {
         let answer = curl::run(line).await;
-        assert!(answer.status < 300, "{line}: {} {}", answer.status, answer.text());
+        // One shows how arguments are checked.
+        let fine = answer.status < 300 || (line.contains(r#"{"title": 7}"#) && answer.reason() == "invalid-arguments");
+        assert!(fine, "{line}: {} {}", answer.status, answer.text());
         assert!(!answer.body.is_empty(), "{line} answers something");
         answered.push(answer.text());
     }

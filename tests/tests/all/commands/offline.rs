@@ -55,9 +55,9 @@ async fn check_shows_what_is_in_force() {
     let folder = process::folder("check");
     let file = folder.path().join("portolan.yaml");
     std::fs::write(&file, "gateway: 127.0.0.1:7001\nupstreams:\n  ship: http://127.0.0.1:7002\n").unwrap();
-    let shown = run(["check", "--print-config", &file.display().to_string()]).await;
+    let shown = run(["check", "--print-config", "--config", &file.display().to_string()]).await;
     assert!(shown.code == 0 && shown.out.contains("127.0.0.1:7001") && shown.out.contains("ship"), "{shown:?}");
     std::fs::write(&file, "gatway: 127.0.0.1:7001\n").unwrap();
-    let refused = run(["check", &file.display().to_string()]).await;
+    let refused = run(["check", "--config", &file.display().to_string()]).await;
     assert!(refused.code == 1 && format!("{}{}", refused.out, refused.err).contains("gatway"), "{refused:?}");
 }
