@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harness::daemon::Daemon;
-use harness::described::{Described, document};
+use harness::described::{Described, document, resource};
 use harness::{http, process};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// Daemons that are killed side by side, and how often each.
-const DAEMONS: usize = 2;
-const KILLS: usize = 52;
+const DAEMONS: usize = 4;
+const KILLS: usize = 26;
 
 /// Resources that change all the time.
 const CHANGING: usize = 8;
@@ -36,7 +36,8 @@ async fn killed_again_and_again() {
     let folder = process::folder("resources");
     let live = Described::start("live", document(&["f0"])).await;
     let resources = format!("--resources={}", folder.path().display());
-    let mut arguments = vec![resources, "--workers=1".to_owned(), format!("--upstream=live={}", live.url(""))];
+    std::fs::write(folder.path().join("live.yaml"), resource("live", &[live.address()])).unwrap();
+    let mut arguments = vec![resources, "--workers=1".to_owned()];
     let lasting = arguments.clone();
     // Flags that are not given any more leave stale entries, which can be forgotten.
     arguments.extend((0..KILLS).map(|number| format!("--upstream=old-{number}=http://127.0.0.1:9")));
