@@ -25,8 +25,9 @@ pub(super) fn modernise(parameter: &mut Map<String, Value>, version: Version) {
     if parameter.contains_key("schema") || parameter.contains_key("content") {
         return;
     }
-    let (own, schema) =
+    let (own, mut schema): (_, Map<_, _>) =
         std::mem::take(parameter).into_iter().partition(|(key, _)| OF_PARAMETERS.contains(&key.as_str()));
+    choices_of_items(&mut schema);
     *parameter = own;
     parameter.insert("schema".into(), Value::Object(schema));
     let format = parameter.get("collectionFormat").and_then(Value::as_str);
@@ -43,6 +44,21 @@ pub(super) fn modernise(parameter: &mut Map<String, Value>, version: Version) {
     parameter.insert("explode".into(), explode.into());
     if let Some(style) = style {
         parameter.insert("style".into(), style.into());
+    }
+}
+
+/// Gives the items of an array the choices that stand beside `type: array`, where no array could ever be one of them: flask-restx
+/// writes them there.
+fn choices_of_items(schema: &mut Map<String, Value>) {
+    if schema.get("type").is_none_or(|kind| kind != "array") {
+        return;
+    }
+    let of_items = |choices: &Value| choices.as_array().is_some_and(|all| !all.iter().any(Value::is_array));
+    let Some(choices) = schema.get("enum").filter(|choices| of_items(choices)).cloned() else { return };
+    let items = schema.entry("items").or_insert_with(|| json!({}));
+    if let Some(items) = items.as_object_mut().filter(|items| !items.contains_key("enum")) {
+        items.insert("enum".into(), choices);
+        schema.remove("enum");
     }
 }
 

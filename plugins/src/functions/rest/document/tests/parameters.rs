@@ -112,6 +112,26 @@ fn what_is_left_of_swagger_2_is_read_in_3() {
 }
 
 #[test]
+fn choices_beside_an_array_are_those_of_its_items() {
+    for (parameter, expected) in [
+        (
+            json!({ "items": { "type": "string" }, "enum": ["a"] }),
+            json!({ "items": { "type": "string", "enum": ["a"] } }),
+        ),
+        (json!({ "enum": ["a"] }), json!({ "items": { "enum": ["a"] } })),
+        (json!({ "items": { "enum": ["b"] }, "enum": ["a"] }), json!({ "items": { "enum": ["b"] }, "enum": ["a"] })),
+        (json!({ "enum": [["a"]] }), json!({ "enum": [["a"]] })),
+    ] {
+        let (mut parameter, mut expected) = (parameter, expected);
+        for (name, value) in [("name", "p"), ("in", "query"), ("type", "array")] {
+            parameter[name] = json!(value);
+        }
+        expected["type"] = json!("array");
+        assert_eq!(one("2.0", parameter).1, expected);
+    }
+}
+
+#[test]
 fn descriptions_go_into_schemas() {
     let (_, schema, _) = one("3.1.0", json!({ "name": "p", "in": "query", "description": "how many", "schema": true }));
     assert_eq!(schema, json!({ "description": "how many" }));
