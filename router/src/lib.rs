@@ -2,7 +2,7 @@
 //!
 //! One single-threaded runtime per worker, each with its own listening socket and its own connection pools. A worker keeps its
 //! own reference to the current snapshot and compares one number per request; no lock lies on a request's way. What a request
-//! needs and a worker does not have (a function's plan at its first call) it asks of the [`plans::planner`] on the control
+//! needs and a worker does not have (a function's plan at its first call) it asks of the `plans::planner` on the control
 //! runtime, over a bounded queue.
 //!
 //! The way of a request: `listener` → `connection` → `call` (filters → `call::target` → `plans` → the bound call's first half →
