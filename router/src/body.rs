@@ -177,12 +177,12 @@ impl Held {
         Ok(())
     }
 
-    /// The body that goes with `head`, or a whole answer instead.
-    pub(crate) fn open(mut self, head: &mut response::Parts) -> Result<Body, Box<Response<Bytes>>> {
-        if let Some(whole) = self.map.open(head) {
-            return Err(Box::new(whole));
+    /// The answer with this head, or another one instead of it.
+    pub(crate) fn open(mut self, mut head: response::Parts) -> Response<Body> {
+        if let Some(whole) = self.map.open(&mut head) {
+            return whole.map(Body::full);
         }
         let map = (!self.over).then_some(self.map as Box<dyn BodyMap>);
-        Ok(Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out })))
+        Response::from_parts(head, Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out })))
     }
 }

@@ -120,3 +120,49 @@ impl fmt::Debug for Router {
         f.debug_struct("Router").field("address", &self.address).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::AccessLog;
+
+    async fn start(address: SocketAddr) -> Result<Router, StartError> {
+        let store = Arc::new(catalog::store::Memory::default());
+        let (catalog, _) = catalog::open(store, catalog::Settings::default()).await.unwrap();
+        let config = Config {
+            address,
+            workers: 3,
+            namespace: "gloo-system".into(),
+            filters: plugins::registry::filters(&plugins::filters::Settings::default()),
+            kinds: plugins::registry::FUNCTION_KINDS,
+            validation: catalog::model::Validation::Enforce,
+            access_log: AccessLog::Off,
+        };
+        Router::start(config, catalog)
+    }
+
+    async fn ask(address: SocketAddr) -> io::Result<String> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    async fn a_gateway_runs_from_start_to_stop() {
+        let router = start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = router.address();
+        for _ in 0..20 {
+            assert!(ask(address).await.unwrap().starts_with("HTTP/1.1 404"));
+        }
+        let taken = start(address).await.unwrap_err().to_string();
+        assert!(taken.contains(&address.to_string()) && taken.contains("in use"), "{taken}");
+        router.stop(Duration::from_secs(5)).await;
+        assert!(ask(address).await.is_err());
+        start(address).await.unwrap().stop(Duration::ZERO).await;
+    }
+}

@@ -4,8 +4,8 @@
 //! shelf may still go off: it wakes a task that finds nothing to do.
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -84,10 +84,9 @@ impl Limit {
         sleep.as_mut().poll(cx).map(|()| Over)
     }
 
-    /// What `future` yields, if it does so in time.
-    pub(crate) async fn within<F: Future>(&mut self, future: F) -> Result<F::Output, Over> {
-        let mut future = pin!(future);
-        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+    /// What `future` yields, if it does so in time. Pinned by the caller, so that a large one is not moved.
+    pub(crate) async fn within<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Over> {
+        poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => self.poll_over(cx).map(Err),
         })
@@ -105,6 +104,8 @@ impl Drop for Limit {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::pin::pin;
     use std::time::Duration;
 
     use super::*;
@@ -117,9 +118,9 @@ mod tests {
         for _ in 0..3 {
             let begun = Instant::now();
             let mut limit = Limit::new(&timers, begun + 15 * SECOND);
-            assert_eq!(limit.within(std::future::pending::<()>()).await, Err(Over));
+            assert_eq!(limit.within(pin!(pending::<()>())).await, Err(Over));
             assert_eq!(begun.elapsed().as_secs(), 15);
-            assert_eq!(limit.within(async { 1 }).await, Ok(1), "what is ready is taken, late as it is");
+            assert_eq!(limit.within(pin!(async { 1 })).await, Ok(1), "what is ready is taken, late as it is");
             drop(limit);
             assert_eq!(timers.0.borrow().len(), 1);
         }
@@ -133,13 +134,13 @@ mod tests {
         let mut limit = Limit::new(&timers, begun + SECOND);
         limit.limit_silence(Some(begun + 5 * silence / 2));
         for _ in 0..3 {
-            assert_eq!(limit.within(tokio::time::sleep(silence - silence / 4)).await, Ok(()));
+            assert_eq!(limit.within(pin!(tokio::time::sleep(silence - silence / 4))).await, Ok(()));
             limit.touch();
         }
-        assert_eq!(limit.within(std::future::pending::<()>()).await, Err(Over));
+        assert_eq!(limit.within(pin!(pending::<()>())).await, Err(Over));
         assert_eq!(begun.elapsed().as_secs(), (5 * silence / 2).as_secs());
         limit.limit_silence(None);
-        assert_eq!(limit.within(std::future::pending::<()>()).await, Err(Over));
+        assert_eq!(limit.within(pin!(pending::<()>())).await, Err(Over));
         assert_eq!(begun.elapsed().as_secs(), (7 * silence / 2).as_secs());
     }
 }

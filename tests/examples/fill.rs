@@ -29,7 +29,8 @@ const SCHEMAS: usize = 40_000;
 #[tokio::main]
 async fn main() {
     let mut args = std::env::args().skip(1);
-    let mut next = |what: &str| args.next().unwrap_or_else(|| panic!("{what} is missing: fill DOCUMENTS DATA_DIR ENDPOINT"));
+    let mut next =
+        |what: &str| args.next().unwrap_or_else(|| panic!("{what} is missing: fill DOCUMENTS DATA_DIR ENDPOINT"));
     let (documents, data_dir, endpoint) = (next("DOCUMENTS"), next("DATA_DIR"), next("ENDPOINT"));
     let count: usize = args.next().map_or(10_000, |n| n.parse().expect("a number of upstreams"));
     let endpoint = Endpoint::at(endpoint.parse().expect("an address"));
@@ -62,7 +63,8 @@ async fn main() {
         }
         let (catalog, upstream) = (catalog.clone(), entry.upstream.id.clone());
         let description = Box::new(slices[n % slices.len()].clone());
-        let finding = Finding::Found { description, digest: Digest::of([&n.to_be_bytes()[..]]), tls: false, hint: None };
+        let finding =
+            Finding::Found { description, digest: Digest::of([&n.to_be_bytes()[..]]), tls: false, hint: None };
         let probed = Probed { upstream, kind: FUNCTION_KINDS[0].kind(), endpoint: endpoint.address, finding };
         probes.spawn(async move { catalog.probed(probed).await.expect("the finding is taken") });
     }
@@ -102,7 +104,8 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 }
 
 fn reached(functions: &[Described], all: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    let mut open: Vec<Value> = functions.iter().flat_map(|f| [Some(f.input.clone()), f.output.clone()]).flatten().collect();
+    let mut open: Vec<Value> =
+        functions.iter().flat_map(|f| [Some(f.input.clone()), f.output.clone()]).flatten().collect();
     let mut names = BTreeSet::new();
     while let Some(schema) = open.pop() {
         let mut found = Vec::new();

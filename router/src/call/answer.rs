@@ -34,17 +34,13 @@ pub(super) async fn take(
         }
         Answer::Held(map) => {
             let mut held = Held::new(body, map);
-            passage.limit.within(held.first()).await.map_err(late)?.map_err(broken)?;
-            match held.open(&mut head) {
-                Ok(body) => {
-                    head.headers.remove(header::CONTENT_LENGTH);
-                    Response::from_parts(head, body)
-                }
-                Err(whole) => whole.map(Body::full),
-            }
+            passage.limit.within(Box::pin(held.first()).as_mut()).await.map_err(late)?.map_err(broken)?;
+            head.headers.remove(header::CONTENT_LENGTH);
+            held.open(head)
         }
         Answer::Whole { limit, finish } => {
-            let (body, trailers) = passage.limit.within(collect(body, limit)).await.map_err(late)??;
+            let (body, trailers) =
+                passage.limit.within(Box::pin(collect(body, limit)).as_mut()).await.map_err(late)??;
             head.headers.remove(header::CONTENT_LENGTH);
             finish(Whole { head, body, trailers })?.map(Body::full)
         }

@@ -59,7 +59,7 @@ pub(super) async fn take(
         Intake::Arguments if body.is_end_stream() => Ok(Taken::Nothing),
         Intake::Arguments => {
             refuse_coded(headers)?;
-            passage.limit.within(collect(body)).await.map_err(late)?.map(Taken::Whole)
+            passage.limit.within(Box::pin(collect(body)).as_mut()).await.map_err(late)?.map(Taken::Whole)
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -125,7 +126,7 @@ async fn plan(passage: &mut Passage, target: &Target<'_>) -> Result<(Rc<Plan>, T
             Found::Plan(plan, turn) => return Ok((plan, turn)),
             Found::Unplanned(unplanned) => unplanned,
         };
-        match passage.limit.within(passage.caller.worker.plan(unplanned)).await.map_err(late)? {
+        match passage.limit.within(Box::pin(passage.caller.worker.plan(unplanned)).as_mut()).await.map_err(late)? {
             Ok(planned) => return Ok(planned),
             Err(PlanError::Problem(problem)) => return Err(problem),
             Err(PlanError::Changed) if again => again = false,
@@ -216,7 +217,11 @@ async fn send(passage: &mut Passage, plan: &Plan, turn: &Turn, slot: &mut Slot) 
     for address in turn.attempts() {
         passage.note_endpoint(address);
         let destination = plan.bound.destination(address);
-        match passage.limit.within(passage.caller.worker.pools.send(&destination, slot)).await.map_err(late)? {
+        let sent = {
+            let sending = pin!(passage.caller.worker.pools.send(&destination, slot));
+            passage.limit.within(sending).await.map_err(late)?
+        };
+        match sent {
             Ok(response) => return Ok(response),
             Err(error) => {
                 tracing::debug!(%error, "an exchange failed");

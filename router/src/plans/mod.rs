@@ -5,8 +5,6 @@
 
 mod cache;
 pub(crate) mod planner;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::rc::Rc;

@@ -129,7 +129,8 @@ pub(super) async fn send(idle: &Rc<Idle>, to: &Destination, slot: &mut Slot) -> 
     loop {
         let (mut sender, fresh) = match idle.take() {
             Some(sender) => (sender, false),
-            None => (open(to).await?, true),
+            // Seldom, and large: on the heap, or every request would carry room for it.
+            None => (Box::pin(open(to)).await?, true),
         };
         let request = slot.take().expect("a request stays in its slot until it is sent");
         let error = match sender.try_send_request(request).await {

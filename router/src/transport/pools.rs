@@ -52,7 +52,8 @@ impl Pools {
                 }
                 http1::send(idle, &pool.to, slot).await
             }
-            Connections::Http2(shared) => http2::send(shared, &pool.to, self.count.sweeps.get(), slot).await,
+            // On the heap: requests over HTTP/1.1 should not carry room for it.
+            Connections::Http2(shared) => Box::pin(http2::send(shared, &pool.to, self.count.sweeps.get(), slot)).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ fn endpoints_take_turns_over_changes_of_the_catalog() {
     run(async {
         let (a, b) = (counting().await, counting().await);
         let given = Given { endpoints: vec![a.0.address, b.0.address], ..upstream("pets", a.0.address, json!({})) };
-        let world = World::start(std::slice::from_ref(&given)).await;
+        let world = World::start(from_ref(&given)).await;
         for round in 0..10 {
             assert_eq!(world.get("/fn/pets/f").await.status, 200);
             // Each change publishes a snapshot.
@@ -113,7 +114,7 @@ fn an_idle_connection_is_closed_with_its_endpoint_and_after_a_while() {
     run(async {
         let (a, b) = (counting().await.0, counting().await.0);
         let both = Given { endpoints: vec![a.address, b.address], ..upstream("pets", a.address, json!({})) };
-        let world = World::start(std::slice::from_ref(&both)).await;
+        let world = World::start(from_ref(&both)).await;
         for _ in 0..4 {
             world.get("/fn/pets/f").await;
         }
@@ -134,7 +135,7 @@ fn an_upstream_that_nobody_calls_loses_its_connections_too() {
     run(async {
         let backend = counting().await.0;
         let given = upstream("pets", backend.address, json!({}));
-        let world = World::start(std::slice::from_ref(&given)).await;
+        let world = World::start(from_ref(&given)).await;
         world.get("/fn/pets/f").await;
         world.report(&[Given { endpoints: vec![], ..given }]).await;
         sleep(Duration::from_secs(11)).await;

@@ -7,4 +7,12 @@ mod endpoints;
 mod headers;
 mod plans;
 mod refusals;
-mod tls;
+
+/// Every request carries its whole future, and moves it twice. What is large and seldom belongs on the heap.
+#[test]
+fn a_request_is_not_large() {
+    fn size<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        std::mem::size_of::<F>()
+    }
+    assert!(size(super::answer) <= 3072, "{}", size(super::answer));
+}
