@@ -62,6 +62,8 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<()> {
 /// A running daemon.
 pub(crate) struct Daemon {
     config: Config,
+    /// The store had nothing when it was opened: asked before any source could report.
+    was_empty: bool,
     pub(crate) api: Api,
     pub(crate) admin: SocketAddr,
     router: Router,
@@ -83,6 +85,7 @@ impl Daemon {
         let store = Arc::new(SledStore::open(&folder).await?);
         let policy = Policy::new(&config)?;
         let (catalog, registrar) = catalog::open(store, policy.catalog_settings(&config)).await?;
+        let was_empty = catalog.snapshot().upstream_count() == 0;
         let mut registrars = JoinSet::new();
         registrars.spawn(Registrar::run(registrar));
 
@@ -146,7 +149,7 @@ impl Daemon {
             }
         });
         tasks.spawn(admin::serve(listener, admin::door(&config, admin_address)?, api.clone(), stop.clone()));
-        Ok(Self { config, api, admin: admin_address, router, tasks, registrar: registrars, stopper, notes })
+        Ok(Self { config, was_empty, api, admin: admin_address, router, tasks, registrar: registrars, stopper, notes })
     }
 
     /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list and first looks
@@ -157,9 +160,7 @@ impl Daemon {
             self.api.board.wait_for(started).await;
             self.api.prober.settled(self.api.catalog.generation()).await;
         };
-        if self.api.catalog.snapshot().upstream_count() == 0
-            && tokio::time::timeout(self.config.warmup, first).await.is_err()
-        {
+        if self.was_empty && tokio::time::timeout(self.config.warmup, first).await.is_err() {
             tracing::warn!(
                 seconds = self.config.warmup.as_secs(),
                 "daemon.warmup_over: not every source has answered yet"
