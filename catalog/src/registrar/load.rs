@@ -14,6 +14,9 @@ use crate::settings::Settings;
 use crate::snapshot::{FunctionEntry, Snapshot, Sorted, Table, UpstreamEntry};
 use crate::store::{Key, Space, Store, StoreError};
 
+/// The largest revision of a store: what every reader of JSON counts exactly, and far from where counting on would overflow.
+const MAX_REVISION: u64 = 1 << 53;
+
 /// Everything in the store.
 pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snapshot, StoreError> {
     let meta = meta(store).await?;
@@ -26,6 +29,7 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
     };
     store.load(Space::Manifest, &mut each).await.map_err(by_writer)?;
 
+    distinct(&entries)?;
     // Functions come in the order of their upstreams.
     let mut at = 0;
     let mut each = |key: Key, bytes: &[u8]| {
@@ -57,15 +61,37 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
     let mut each = |key: Key, _: &[u8]| {
         if let Key::Event(revision, n) = key {
             match events.last_mut() {
-                Some(last) if last.0 == revision => last.1 = n + 1,
-                _ => events.push((revision, n + 1)),
+                Some(last) if *last == (revision, n) => last.1 += 1,
+                _ if n == 0 => events.push((revision, 1)),
+                // A change set was not finished; a number after a gap says nothing of how many there are.
+                _ => {}
             }
         }
         Ok(())
     };
     store.load(Space::Event, &mut each).await.map_err(by_writer)?;
     fill(&mut snapshot, entries, &events);
-    Ok(snapshot)
+    match snapshot.revision {
+        0..=MAX_REVISION => Ok(snapshot),
+        revision => Err(StoreError::Corrupt {
+            key: format!("{:?}", Key::Meta).into(),
+            cause: format!("no store reaches revision {revision}").into(),
+        }),
+    }
+}
+
+/// A name or an origin that two upstreams have is refused: one of them would be out of reach, and nothing says which it should be.
+fn distinct(entries: &[Pending]) -> Result<(), StoreError> {
+    let (mut names, mut origins) = (HashSet::new(), HashSet::new());
+    for Pending { upstream, .. } in entries {
+        if !names.insert((&upstream.namespace, &upstream.name)) || !origins.insert(&upstream.origin) {
+            return Err(StoreError::Corrupt {
+                key: format!("{:?}", Key::Manifest(upstream.id.clone())).into(),
+                cause: "another upstream has its name or its origin".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn fill(snapshot: &mut Snapshot, entries: Vec<Pending>, events: &[(u64, u32)]) {
