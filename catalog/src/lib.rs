@@ -7,6 +7,8 @@
 //! [`open`] loads a store and returns the door ([`Catalog`]) and the writer ([`Registrar`]), which its parent runs.
 
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 pub mod history;
 pub mod model;

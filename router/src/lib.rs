@@ -30,5 +30,11 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
+/// For the fuzz targets alone; no part of the interface.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::call::target::{Target, parse};
+}
+
 pub use config::{AccessLog, Config};
 pub use router::{Counters, Router, StartError};

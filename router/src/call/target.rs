@@ -13,19 +13,19 @@ const PREFIX: &str = "/fn/";
 
 /// What a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Target<'a> {
+pub struct Target<'a> {
     /// Name or permanent id.
-    pub(crate) upstream: Cow<'a, str>,
+    pub upstream: Cow<'a, str>,
     /// Where the path says one.
-    pub(crate) namespace: Option<Cow<'a, str>>,
+    pub namespace: Option<Cow<'a, str>>,
     /// The function's name.
-    pub(crate) function: Cow<'a, str>,
+    pub function: Cow<'a, str>,
     /// What the path has before the function: `/fn/pets/`.
-    pub(crate) base: &'a str,
+    pub base: &'a str,
 }
 
 /// Reads a request's path.
-pub(crate) fn parse(path: &str) -> Result<Target<'_>, Problem> {
+pub fn parse(path: &str) -> Result<Target<'_>, Problem> {
     let parts = path.strip_prefix(PREFIX).and_then(|rest| rest.split_once('/'));
     let Some((upstream, function)) = parts else {
         return Err(Problem::new(Reason::NotFound, "A function's URL is /fn/{upstream}/{function}"));

@@ -9,6 +9,7 @@ mod consul_source;
 mod corpus;
 mod daemon;
 mod durable;
+mod fuzz;
 mod kill;
 mod prism;
 mod rolling;
