@@ -6,8 +6,11 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-/// Each target, and the fewest files that its corpus has.
-const TARGETS: [(&str, fn(&[u8]), usize); 6] = [
+/// A target's name, its body, and the fewest files that its corpus has.
+type Row = (&'static str, fn(&[u8]), usize);
+
+/// All targets.
+const TARGETS: [Row; 6] = [
     ("arguments", bodies::arguments, 10),
     ("backups", bodies::backups, 5),
     ("descriptors", bodies::descriptors, 10),
