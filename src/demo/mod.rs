@@ -97,6 +97,8 @@ reflection) at {greeter}. Portolan found their {count} functions, and each has a
   curl {gateway}/fn/greeter/demo.Greeter/SayHello -H 'Content-Type: application/json' -d '{{\"name\": \"World\"}}'
   curl '{gateway}/fn/greeter/demo.Greeter/SayHellos?name=World&times=3'
 
+The fourth is refused, with the reasons; the fifth shows what would be sent, and sends nothing.
+
 The catalog is at http://{admin}/api/v1/functions, and
 
   curl 'http://{admin}/api/v1/functions?q=book'
