@@ -18,6 +18,17 @@ pub(crate) struct RequestIds {
     room: RefCell<BytesMut>,
 }
 
+/// Each byte in hexadecimal.
+const DIGITS: [[u8; 2]; 256] = {
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        digits[byte] = [b"0123456789abcdef"[byte >> 4], b"0123456789abcdef"[byte & 15]];
+        byte += 1;
+    }
+    digits
+};
+
 /// Digits of an id.
 const LEN: usize = 32;
 
@@ -40,14 +51,10 @@ impl RequestIds {
     }
 
     fn make(&self) -> HeaderValue {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; LEN];
-        for half in text.chunks_exact_mut(LEN / 2) {
-            let mut bits = self.next();
-            for digit in half {
-                *digit = DIGITS[(bits >> 60) as usize];
-                bits <<= 4;
-            }
+        let random = [self.next().to_ne_bytes(), self.next().to_ne_bytes()];
+        for (digits, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(random.as_flattened()) {
+            *digits = DIGITS[usize::from(*byte)];
         }
         let mut room = self.room.borrow_mut();
         if room.capacity() < LEN {

@@ -21,6 +21,7 @@ use crate::connection::Caller;
 use crate::limits;
 use crate::log::{Line, milliseconds};
 use crate::metrics::Tally;
+use crate::plans::Bound;
 use crate::timers::Limit;
 
 /// The status of a request whose caller left before there was an answer (as nginx has it).
@@ -74,10 +75,13 @@ impl Passage {
         Self { caller, limit, tally: None, asked_end: None, status: LEFT, begun, note }
     }
 
-    /// How long it may take: `usual`, or less where the caller asks for that.
-    pub(crate) fn limit_to(&mut self, usual: Duration, asked: Option<Duration>) {
+    /// Limits it as the function's calls are limited, or to less where the caller asks for that.
+    pub(crate) fn limit_as(&mut self, bound: &Bound, asked: Option<Duration>) {
         self.asked_end = asked.and_then(|asked| self.begun.checked_add(asked));
-        let usual = self.begun + usual;
+        if bound.streams {
+            return self.limit_silence();
+        }
+        let usual = self.begun + bound.timeout.unwrap_or(limits::DEADLINE);
         self.limit.change(self.asked_end.map_or(usual, |asked| asked.min(usual)));
     }
 

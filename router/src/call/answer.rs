@@ -60,8 +60,10 @@ fn broken(error: BodyError) -> Problem {
 /// Whether the upstream says that its answer goes on for as long as it likes.
 fn flows(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
-    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    [&b"text/event-stream"[..], b"application/x-ndjson"].iter().any(|flowing| essence.eq_ignore_ascii_case(flowing))
+    [&b"text/event-stream"[..], b"application/x-ndjson"].iter().any(|flowing| {
+        let (essence, rest) = content_type.split_at(content_type.len().min(flowing.len()));
+        essence.eq_ignore_ascii_case(flowing) && matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
+    })
 }
 
 async fn collect(body: Body, limit: usize) -> Result<(Bytes, HeaderMap), Problem> {

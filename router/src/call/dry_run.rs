@@ -29,7 +29,7 @@ pub(crate) fn show(
     let authority = to.map_or_else(|| "-".to_owned(), Destination::authority);
     let scheme = to.map_or("http", Destination::scheme);
     let mut headers = Map::from_iter([("host".to_owned(), authority.clone().into())]);
-    for name in request.headers().keys() {
+    for name in request.headers().keys().filter(|name| **name != header::HOST) {
         let values = request.headers().get_all(name).iter().map(|value| {
             match CREDENTIALS.contains(name) || value.is_sensitive() {
                 true => Outgoing::HIDDEN.into(),

@@ -9,10 +9,44 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Takes out what is not for the upstream: what concerns one connection (RFC 9110, 7.6.1), what is for Portolan, what we say
-/// ourselves, and conditions where the caller does not read (`reads`: the method is `GET` or `HEAD`).
-pub(crate) fn strip_request(headers: &mut HeaderMap, reads: bool) {
-    strip(headers, |name| match name {
+/// What is to be done about a caller's headers, as one look over them tells: mostly nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Noticed {
+    /// Some are not for the upstream.
+    pub(crate) private: bool,
+    /// Some describe the body.
+    pub(crate) content: bool,
+    /// There is a proxy in front that says for whom it asks.
+    pub(crate) forwarded: bool,
+    /// A time limit is asked for.
+    pub(crate) timeout: bool,
+    /// A dry run may be asked for.
+    pub(crate) dry_run: bool,
+}
+
+impl Noticed {
+    /// The look; `reads` says that the method is `GET` or `HEAD`.
+    pub(crate) fn of(headers: &HeaderMap, reads: bool) -> Self {
+        let mut noticed = Self::default();
+        for name in headers.keys() {
+            let name = name.as_str();
+            match name {
+                "request-timeout" | "grpc-timeout" => noticed.timeout = true,
+                "portolan-dry-run" => noticed.dry_run = true,
+                "x-forwarded-for" => noticed.forwarded = true,
+                _ => {}
+            }
+            noticed.private |= is_private(name, reads);
+            noticed.content |= name.starts_with("content-");
+        }
+        noticed
+    }
+}
+
+/// Whether a header is not for the upstream: it concerns one connection (RFC 9110, 7.6.1), or Portolan, or is what we say ourselves,
+/// or a condition where the caller does not read.
+fn is_private(name: &str, reads: bool) -> bool {
+    match name {
         "connection"
         | "keep-alive"
         | "proxy-connection"
@@ -26,42 +60,45 @@ pub(crate) fn strip_request(headers: &mut HeaderMap, reads: bool) {
         | "content-length"
         | "expect"
         | "request-timeout"
-        | "grpc-timeout" => false,
-        "range" => reads,
-        _ => !name.starts_with("portolan-") && (reads || !name.starts_with("if-")),
-    });
+        | "grpc-timeout" => true,
+        "range" => !reads,
+        _ => name.starts_with("portolan-") || (!reads && name.starts_with("if-")),
+    }
+}
+
+/// Takes out what is not for the upstream.
+pub(crate) fn strip_request(headers: &mut HeaderMap, reads: bool) {
+    strip(headers, |name| is_private(name, reads));
 }
 
 /// Takes out of an answer what concerns the upstream's connection alone.
 pub(crate) fn strip_answer(headers: &mut HeaderMap) {
-    strip(headers, |name| {
-        !matches!(
+    let is_private = |name: &str| {
+        matches!(
             name,
             "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade"
         )
-    });
+    };
+    if headers.keys().any(|name| is_private(name.as_str())) {
+        strip(headers, is_private);
+    }
 }
 
-/// Takes out what may not `pass`, and what `Connection` names.
-fn strip(headers: &mut HeaderMap, pass: impl Fn(&str) -> bool) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .collect();
-    let refused: Vec<HeaderName> = headers.keys().filter(|name| !pass(name.as_str())).cloned().collect();
-    for name in refused.iter().chain(&named) {
+/// Takes out what is private, and what `Connection` names.
+fn strip(headers: &mut HeaderMap, is_private: impl Fn(&str) -> bool) {
+    let named = headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let named = named.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok());
+    let private = headers.keys().filter(|name| is_private(name.as_str())).cloned();
+    for name in named.chain(private).collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
 
-/// Says for whom we ask: `X-Forwarded-*`. The `Host` that was asked gives way to the upstream's own.
-pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, authority: Option<&Authority>) {
-    let host = headers.remove(header::HOST);
+/// Says for whom we ask: `X-Forwarded-*`. The `Host` stays for the transport to replace. `chained`: there is a proxy in front.
+pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, authority: Option<&Authority>, chained: bool) {
     let host = match authority {
         Some(authority) => HeaderValue::try_from(authority.as_str()).ok(),
-        None => host,
+        None => headers.get(header::HOST).cloned(),
     };
     match host {
         Some(host) => headers.insert(&X_FORWARDED_HOST, host),
@@ -69,14 +106,15 @@ pub(crate) fn introduce(headers: &mut HeaderMap, caller: &Caller, authority: Opt
     };
     let proto = if caller.exchange.tls { "https" } else { "http" };
     headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(proto));
-    let before = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
-    let chain = match before.is_empty() {
-        true => None,
-        false => {
-            HeaderValue::from_bytes(&[&before[..], &[caller.forwarded_for.as_bytes()]].concat().join(&b", "[..])).ok()
-        }
-    };
+    let chain = if chained { chain(headers, caller) } else { None };
     headers.insert(&X_FORWARDED_FOR, chain.unwrap_or_else(|| caller.forwarded_for.clone()));
+}
+
+/// Who is in front, and after them the caller.
+fn chain(headers: &HeaderMap, caller: &Caller) -> Option<HeaderValue> {
+    let before = headers.get_all(&X_FORWARDED_FOR).iter();
+    let all: Vec<_> = before.chain([&caller.forwarded_for]).map(HeaderValue::as_bytes).collect();
+    HeaderValue::from_bytes(&all.join(&b", "[..])).ok()
 }
 
 /// Takes out what described the caller's body, where another one is sent.
@@ -108,9 +146,7 @@ pub(crate) fn replace(headers: &mut HeaderMap, set: HeaderMap) {
 /// what the upstream does not say may be kept is kept by nobody.
 pub(crate) fn complete(headers: &mut HeaderMap, base: &str) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     if headers.contains_key(header::SET_COOKIE) {
         let cookies: Vec<_> =
             headers.get_all(header::SET_COOKIE).iter().filter_map(|cookie| rebase(cookie, base)).collect();

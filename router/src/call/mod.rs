@@ -22,6 +22,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, hea
 use hyper::body::Incoming;
 use plugins::{Arguments, Carrier, Fit, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
 
+use self::forward::Noticed;
 use self::intake::Taken;
 use self::target::Target;
 use crate::body::Body;
@@ -99,11 +100,21 @@ async fn call(
     if request.method() == Method::OPTIONS {
         return Ok(options(plan.bound.call.allow()));
     }
-    let dry = dry_run::is_asked(request.headers());
-    let (outgoing, taken) = first_half(passage, &plan, asked.query(), request, body).await?;
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    let noticed = Noticed::of(request.headers(), reads);
+    let dry = noticed.dry_run && dry_run::is_asked(request.headers());
+    if noticed.timeout || plan.bound.has_own_limit() {
+        passage.limit_as(&plan.bound, deadline::asked(request.headers())?);
+    }
+    let intake = plan.bound.call.intake(request.method(), request.headers())?;
+    if noticed.private {
+        forward::strip_request(request.headers_mut(), reads);
+    }
+    let taken = intake::take(passage, intake, request.headers(), body).await?;
+    let outgoing = first_half(&plan, asked.query(), request, &taken)?;
     let shown_path = dry.then(|| outgoing.shown_path());
     let reply = outgoing.reply;
-    let body = compose(passage, &plan, id, asked, request, outgoing);
+    let body = compose(passage, &plan, id, asked, request, outgoing, noticed);
     if let Some(path) = shown_path {
         let to = turn.attempts().next().map(|address| plan.bound.destination(address));
         return Ok(dry_run::show(to.as_ref(), &path, request, &body).map(Body::full));
@@ -144,37 +155,19 @@ fn options(allow: &'static str) -> Response<Body> {
     answer
 }
 
-/// Takes the caller's body, and does the bound call's first half. Leaves of the caller's headers those that may pass.
-async fn first_half(
-    passage: &mut Passage,
-    plan: &Plan,
-    query: Option<&str>,
-    request: &mut Request<Body>,
-    body: Incoming,
-) -> Result<(Outgoing, Taken), Problem> {
-    let call = &*plan.bound.call;
-    passage.limit_to(plan.bound.timeout.unwrap_or(limits::DEADLINE), deadline::asked(request.headers())?);
-    if plan.bound.streams {
-        passage.limit_silence();
-    }
-    let intake = call.intake(request.method(), request.headers())?;
-    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    forward::strip_request(request.headers_mut(), reads);
-    let taken = intake::take(passage, intake, request.headers(), body).await?;
-    if taken.unchecked() {
+/// The bound call's first half, and what is counted of it.
+fn first_half(plan: &Plan, query: Option<&str>, request: &Request<Body>, taken: &Taken) -> Result<Outgoing, Problem> {
+    let unchecked = taken.unchecked();
+    if unchecked {
         plan.tally.count_unchecked();
     }
-    let outgoing = call.request(Arguments {
-        method: request.method(),
-        query,
-        headers: request.headers(),
-        content: taken.content(),
-        unchecked: taken.unchecked(),
-    })?;
+    let (method, headers) = (request.method(), request.headers());
+    let outgoing =
+        plan.bound.call.request(Arguments { method, query, headers, content: taken.content(), unchecked })?;
     if outgoing.fit == Fit::Unfit {
         plan.tally.count_reported();
     }
-    Ok((outgoing, taken))
+    Ok(outgoing)
 }
 
 /// Makes `request` what goes to the upstream, but for its body.
@@ -185,13 +178,14 @@ fn compose(
     asked: &Uri,
     request: &mut Request<Body>,
     outgoing: Outgoing,
+    noticed: Noticed,
 ) -> OutgoingBody {
     let carrier = plan.bound.call.carrier();
     let headers = request.headers_mut();
-    if !matches!(outgoing.body, OutgoingBody::Stream) {
+    if noticed.content && !matches!(outgoing.body, OutgoingBody::Stream) {
         forward::strip_content(headers);
     }
-    forward::introduce(headers, &passage.caller, asked.authority());
+    forward::introduce(headers, &passage.caller, asked.authority(), noticed.forwarded);
     if outgoing.strip_credentials {
         headers.remove(header::AUTHORIZATION);
         headers.remove(header::COOKIE);

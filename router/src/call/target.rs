@@ -40,6 +40,9 @@ pub fn parse(path: &str) -> Result<Target<'_>, Problem> {
 }
 
 fn decode(text: &str, reason: Reason) -> Result<Cow<'_, str>, Problem> {
+    if !text.as_bytes().contains(&b'%') {
+        return Ok(text.into());
+    }
     percent_decode_str(text).decode_utf8().map_err(|_| Problem::new(reason, "The path is not UTF-8"))
 }
 

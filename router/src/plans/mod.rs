@@ -40,6 +40,11 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// Whether the usual time limit is not its own.
+    pub(crate) fn has_own_limit(&self) -> bool {
+        self.streams || self.timeout.is_some()
+    }
+
     /// Where an exchange with the endpoint at `address` goes.
     pub(crate) fn destination(&self, address: std::net::SocketAddr) -> Destination {
         Destination { address, carrier: self.carrier, secure: self.secure.clone(), host: self.host.clone() }

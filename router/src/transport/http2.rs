@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use futures_util::FutureExt;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Response, Uri};
+use http::{Response, Uri, header};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -106,6 +106,7 @@ pub(super) async fn send(
         };
         let mut request = slot.take().expect("a request stays in its slot until it is sent");
         *request.uri_mut() = absolute(shared, request.uri());
+        request.headers_mut().remove(header::HOST);
         let mut sender = stream.0.sender.clone();
         let error = match sender.try_send_request(request).await {
             Ok(response) => return Ok(response.map(|body| Body::leased(body, Lease::Stream(stream)))),

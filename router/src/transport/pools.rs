@@ -52,7 +52,7 @@ impl Pools {
                 }
                 http1::send(idle, &pool.to, slot).await
             }
-            // On the heap: requests over HTTP/1.1 should not carry room for it.
+            // HTTP/2 says the host in the target. On the heap: requests over HTTP/1.1 should not carry room for it.
             Connections::Http2(shared) => Box::pin(http2::send(shared, &pool.to, self.count.sweeps.get(), slot)).await,
         }
     }
