@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use plugins::Exchange;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::preface::{self, Protocol};
 use crate::transport::Local;
@@ -36,6 +37,8 @@ pub(crate) struct Caller {
     waits_since: Cell<u32>,
     /// For how many sweeps it may wait.
     patience: Cell<u32>,
+    /// When the last of its requests must be over.
+    until: Cell<Option<Instant>>,
     told: Cell<Option<Ending>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -60,6 +63,7 @@ impl Caller {
             requests: Cell::new(0),
             waits_since: Cell::new(worker.sweeps.get()),
             patience: Cell::new(limits::HEADER_SWEEPS),
+            until: Cell::new(None),
             told: Cell::new(None),
             waker: RefCell::default(),
         }
@@ -76,9 +80,18 @@ impl Caller {
         self.waits_since.set(self.worker.sweeps.get());
     }
 
-    /// Whether it waits for a request for longer than it may.
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.requests.get() == 0 && self.worker.sweeps.get().wrapping_sub(self.waits_since.get()) > self.patience.get()
+    /// A request may go on until then.
+    pub(crate) fn expect_until(&self, until: Instant) {
+        self.until.update(|before| before.max(Some(until)));
+    }
+
+    /// Whether it waits for a request for longer than it may, or has one that should long be over: its answer is not looked at any more
+    /// while nobody reads it, and so does not notice that itself.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        match self.requests.get() {
+            0 => self.worker.sweeps.get().wrapping_sub(self.waits_since.get()) > self.patience.get(),
+            _ => self.until.get().is_some_and(|until| until + limits::SWEEP < now),
+        }
     }
 
     /// Tells the connection.

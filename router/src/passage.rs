@@ -72,6 +72,7 @@ impl Passage {
             })
         });
         let limit = Limit::new(&worker.timers, begun + limits::DEADLINE);
+        caller.expect_until(begun + limits::DEADLINE);
         Self { caller, limit, tally: None, asked_end: None, status: LEFT, begun, note }
     }
 
@@ -83,11 +84,20 @@ impl Passage {
         }
         let usual = self.begun + bound.timeout.unwrap_or(limits::DEADLINE);
         self.limit.change(self.asked_end.map_or(usual, |asked| asked.min(usual)));
+        self.announce();
     }
 
     /// From now on it is a stream: what is limited is silence, and the whole only where the caller asks for that.
     pub(crate) fn limit_silence(&mut self) {
         self.limit.limit_silence(self.asked_end);
+        self.announce();
+    }
+
+    /// Tells the connection how long this may go on.
+    fn announce(&self) {
+        if let Some(until) = self.limit.until() {
+            self.caller.expect_until(until);
+        }
     }
 
     /// The time that is left, where it is limited as a whole.
@@ -157,7 +167,9 @@ impl http_body::Body for Last {
         let Self { body, passage } = &mut *self;
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                passage.limit.touch();
+                if passage.limit.is_for_silence() {
+                    passage.limit_silence();
+                }
                 if let (Some(note), Some(data)) = (&mut passage.note, frame.data_ref()) {
                     note.bytes += data.len() as u64;
                 }

@@ -51,6 +51,12 @@ impl Limit {
         self.set = false;
     }
 
+    /// When the time is over as things are.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        let quiet = self.last.map(|last| last + limits::STREAM_SILENCE);
+        self.end.into_iter().chain(quiet).min()
+    }
+
     /// The end, where there is one.
     pub(crate) fn end(&self) -> Option<Instant> {
         self.end
@@ -61,18 +67,14 @@ impl Limit {
         self.sleep.is_some()
     }
 
-    /// There was a sign of life.
-    pub(crate) fn touch(&mut self) {
-        if let Some(last) = &mut self.last {
-            *last = Instant::now();
-            self.set = false;
-        }
+    /// Whether silence is limited.
+    pub(crate) fn is_for_silence(&self) -> bool {
+        self.last.is_some()
     }
 
     /// Ready when the time is over. Polled only by who has to wait.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
-        let quiet = self.last.map(|last| last + limits::STREAM_SILENCE);
-        let Some(until) = self.end.into_iter().chain(quiet).min() else { return Poll::Pending };
+        let Some(until) = self.until() else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| {
             self.set = false;
             self.timers.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(sleep_until(until)))
@@ -135,7 +137,7 @@ mod tests {
         limit.limit_silence(Some(begun + 5 * silence / 2));
         for _ in 0..3 {
             assert_eq!(limit.within(pin!(tokio::time::sleep(silence - silence / 4))).await, Ok(()));
-            limit.touch();
+            limit.limit_silence(limit.end());
         }
         assert_eq!(limit.within(pin!(pending::<()>())).await, Err(Over));
         assert_eq!(begun.elapsed().as_secs(), (5 * silence / 2).as_secs());

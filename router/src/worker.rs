@@ -184,7 +184,8 @@ impl Worker {
     /// Ends what is no longer needed, every [`limits::SWEEP`].
     fn sweep(&self) {
         self.sweeps.update(|n| n.wrapping_add(1));
-        self.tell(Ending::Cut, Caller::is_overdue);
+        let now = Instant::now();
+        self.tell(Ending::Cut, |caller| caller.is_overdue(now));
         self.refresh();
         self.lanes.sweep(&self.snapshot.borrow(), |address| self.pools.forget(address));
         self.pools.sweep();

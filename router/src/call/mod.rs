@@ -29,7 +29,6 @@ use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
 use crate::lanes::Turn;
-use crate::limits;
 use crate::passage::{Last, Passage};
 use crate::plans::Plan;
 use crate::plans::planner::PlanError;

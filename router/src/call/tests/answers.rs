@@ -84,3 +84,24 @@ fn a_foreign_authority_over_http2_is_refused() {
         assert_eq!(answer.status(), 403);
     });
 }
+
+#[test]
+fn old_and_careful_callers_are_served() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        assert!(world.raw("GET /fn/pets/f HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200"));
+        let head = "POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(b"{}").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("expect"), "{answer}");
+        let two = "GET /fn/pets/f?1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /fn/pets/f?2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        assert_eq!(world.raw(two).await.matches("HTTP/1.1 200").count(), 2, "pipelined");
+    });
+}

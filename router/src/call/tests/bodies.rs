@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use crate::limits;
 use crate::testing::{Backend, Client, Reply, Speaks, World, request, run, upstream};
@@ -115,6 +117,23 @@ fn a_download_waits_for_its_reader_and_ends_when_it_leaves() {
         drop((answer, client));
         settle().await;
         assert_eq!(backend.open.get(), 0, "the upstream's connection goes with its reader");
+    });
+}
+
+#[test]
+fn an_answer_that_nobody_reads_is_not_kept() {
+    run(async {
+        for (binding, seconds) in [(json!({}), 60), (json!({"streams": true}), 360)] {
+            let backend = Backend::serve(Speaks::Http1, |_| async { Response::new(endless(&Rc::default())) }).await;
+            let world = World::start(&[upstream("pets", backend.address, binding)]).await;
+            let mut client = world.connect().await;
+            let answer = client.send(request(Method::GET, "/fn/pets/f", &[], "")).await.unwrap();
+            settle().await;
+            assert_eq!(backend.open.get(), 1);
+            sleep(Duration::from_secs(seconds)).await;
+            assert_eq!(backend.open.get(), 0);
+            drop(answer);
+        }
     });
 }
 
