@@ -43,6 +43,8 @@ pub(super) async fn recover(
     mut snapshot: Snapshot,
     doubt: Doubt,
 ) -> Result<(Snapshot, Vec<EndpointChange>), StoreError> {
+    // A store that could not be opened again after its error tries that now.
+    store.commit(Vec::new()).await?;
     let reached = load::meta(&*store).await?.revision;
     let mut endpoints = Vec::new();
     let mut named = BTreeSet::new();

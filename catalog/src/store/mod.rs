@@ -149,8 +149,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// One record.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
 
-    /// Applies the change sets in order and returns when all are durable. An error leaves open whether they are: the caller commits the
-    /// same again before anything else (it may have happened already, which changes nothing), or loads the store afresh.
+    /// Applies the change sets in order and returns when all are durable. An error leaves open whether they are: the caller reads
+    /// what is there before it commits anything else. Without change sets it makes sure that the store is open, and no more.
     fn commit(&self, changes: Vec<ChangeSet>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Counts the commits that others made to a shared store; never changes for one that has a single process.

@@ -7,7 +7,8 @@
 //! | pages of 128 KiB and more go to files of their own that stay | values are split at [`chunk::LIMIT`] |
 //! | a torn `snap.*` file makes every later open fail | it is put aside, and the log, which is whole, is read ([`open`]) |
 //! | a second process | waits for a while, then is told |
-//! | an I/O error or a panic inside leaves the handle useless | it is opened again and the same change sets are applied again |
+//! | an I/O error or a panic inside leaves the handle useless | it is opened again, at once or at the next commit; while the disk is full it is read as it was |
+//! | a value in pieces could be read while it is replaced | a batch is applied when nobody reads |
 //!
 //! It refuses nothing by size: a large record costs several entries. Space inside the file is used again, never given back.
 
@@ -19,23 +20,26 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{ChangeSet, Each, Key, Space, Store, StoreError};
+use open::Opened;
 use writer::Job;
 
 /// Commits that may wait for the writer; a full queue makes the registrar wait.
 const QUEUE: usize = 64;
 
+/// What is read; `None` where it could not be opened again after an error. Locked to write while a batch is applied.
+type Readable = RwLock<Option<sled::Tree>>;
+
 /// A catalog kept in a folder of this machine.
 pub struct SledStore {
     folder: PathBuf,
-    tree: Arc<ArcSwapOption<sled::Tree>>,
+    tree: Arc<Readable>,
     jobs: mpsc::Sender<Job>,
     others: watch::Sender<u64>,
 }
@@ -43,16 +47,19 @@ pub struct SledStore {
 impl SledStore {
     /// Opens the store in `folder`, which is made if there is none. Waits for some seconds for another process to close it.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let opened = open::patiently(folder).await?;
-        let tree = Arc::new(ArcSwapOption::from_pointee(opened.tree.clone()));
+        Self::start(folder, open::patiently(folder).await?)
+    }
+
+    fn start(folder: &Path, opened: Opened) -> Result<Self, StoreError> {
+        let tree = Arc::new(RwLock::new(Some(opened.tree.clone())));
         let (jobs, queue) = mpsc::channel(QUEUE);
         writer::start(folder.to_owned(), opened, tree.clone(), queue)
             .map_err(|e| unavailable("start its thread", e))?;
         Ok(Self { folder: folder.to_owned(), tree, jobs, others: watch::Sender::new(0) })
     }
 
-    fn tree(&self) -> Result<Arc<sled::Tree>, StoreError> {
-        self.tree.load_full().ok_or_else(|| unavailable("read", "it is being opened again after an error"))
+    fn read(&self) -> RwLockReadGuard<'_, Option<sled::Tree>> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,10 +72,11 @@ impl fmt::Debug for SledStore {
 impl Store for SledStore {
     fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let tree = self.tree()?;
+            let reading = self.read();
+            let tree = opened(&reading)?;
             for entry in tree.scan_prefix([space.tag()]) {
                 let (name, head) = entry.map_err(|e| unavailable("read", e))?;
-                let value = chunk::assemble(&tree, &name, &head)?;
+                let value = chunk::assemble(tree, &name, &head)?;
                 let key = Key::from_bytes(&name).ok_or_else(|| corrupt(&name, "it is no key"))?;
                 each(key, &value)?;
             }
@@ -78,10 +86,11 @@ impl Store for SledStore {
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
         Box::pin(async move {
-            let tree = self.tree()?;
+            let reading = self.read();
+            let tree = opened(&reading)?;
             let name = key.to_bytes();
             match tree.get(&name).map_err(|e| unavailable("read", e))? {
-                Some(head) => chunk::assemble(&tree, &name, &head).map(|value| Some(Bytes::copy_from_slice(&value))),
+                Some(head) => chunk::assemble(tree, &name, &head).map(|value| Some(Bytes::copy_from_slice(&value))),
                 None => Ok(None),
             }
         })
@@ -99,6 +108,10 @@ impl Store for SledStore {
     fn watch(&self) -> watch::Receiver<u64> {
         self.others.subscribe()
     }
+}
+
+fn opened(tree: &Option<sled::Tree>) -> Result<&sled::Tree, StoreError> {
+    tree.as_ref().ok_or_else(|| unavailable("read", "it is being opened again after an error"))
 }
 
 fn corrupt(name: &[u8], cause: &str) -> StoreError {

@@ -1,7 +1,7 @@
 //! Opening a folder: the lock of another process, a torn snapshot file, a new folder.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// What sled keeps in memory, in bytes. The hot records are in the snapshot; this serves schemas and writes.
 const CACHE: u64 = 64 << 20;
+
+/// What has to fit onto the disk before a store is opened again, in bytes: some times what opening one of 100,000 functions writes.
+const ROOM: usize = 8 << 20;
 
 /// An open store.
 pub(super) struct Opened {
@@ -57,6 +60,16 @@ pub(super) fn once(folder: &Path) -> sled::Result<Opened> {
         make_names_durable(&db, folder)?;
     }
     Ok(Opened { db, tree, log })
+}
+
+/// Makes sure that the disk takes what opening `folder` writes.
+pub(super) fn room(folder: &Path) -> io::Result<()> {
+    let place = folder.join("room");
+    let written = File::create(&place).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    written.and(fs::remove_file(&place))
 }
 
 fn config(folder: &Path) -> sled::Config {

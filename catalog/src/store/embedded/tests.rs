@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
-use crate::model::{Digest, UpstreamId};
+use crate::model::{Digest, SourceId, UpstreamId};
+use crate::report::{Listed, Report};
 
 fn id(name: &str) -> UpstreamId {
     UpstreamId::from(name)
@@ -127,4 +129,100 @@ async fn many_commit_at_once() {
     }
     let numbers: Vec<_> = everything(&store, Space::Event).await.into_iter().map(|(_, v)| v).collect();
     assert_eq!(numbers, (0..200u32).map(|n| n.to_be_bytes().to_vec()).collect::<Vec<_>>());
+}
+
+/// Open so that the first commit fails after it was applied: what it syncs then is no file on a disk.
+async fn spoiled(folder: &Path) -> Opened {
+    Opened { log: fs::File::open("/dev/null").unwrap(), ..open::patiently(folder).await.unwrap() }
+}
+
+#[tokio::test]
+async fn after_an_error_reading_and_writing_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = Key::Manifest(id("a"));
+    SledStore::open(folder.path()).await.unwrap().commit(vec![put(key.clone(), b"one")]).await.unwrap();
+    let store = SledStore::start(folder.path(), spoiled(folder.path()).await).unwrap();
+    let failed = store.commit(vec![put(Key::Meta, b"m")]).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable { act: "write", .. })), "{failed:?}");
+    assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"one"[..]));
+    store.commit(vec![put(key.clone(), b"two")]).await.unwrap();
+    assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"two"[..]));
+}
+
+#[tokio::test]
+async fn while_the_disk_is_full_reading_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::start(folder.path(), spoiled(folder.path()).await).unwrap();
+    // In the way of what shows that there is room.
+    let full = folder.path().join("room");
+    fs::create_dir(&full).unwrap();
+    for _ in 0..3 {
+        assert!(store.commit(vec![put(Key::Meta, b"m")]).await.is_err());
+        assert!(store.get(&Key::Manifest(id("a"))).await.is_ok());
+    }
+    fs::remove_dir(&full).unwrap();
+    store.commit(vec![put(Key::Meta, b"m")]).await.unwrap();
+    assert_eq!(store.get(&Key::Meta).await.unwrap().as_deref(), Some(&b"m"[..]));
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_again_at_once_is_opened_by_the_next_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = spoiled(folder.path()).await;
+    // Keeps sled's lock.
+    let held = opened.db.clone();
+    let store = SledStore::start(folder.path(), opened).unwrap();
+    assert!(store.commit(vec![put(Key::Meta, b"m")]).await.is_err());
+    assert!(store.get(&Key::Meta).await.is_err() && store.commit(Vec::new()).await.is_err());
+    drop(held);
+    store.commit(Vec::new()).await.unwrap();
+    assert!(store.get(&Key::Meta).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_registrar_recovers_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SledStore::start(folder.path(), spoiled(folder.path()).await).unwrap());
+    let (catalog, registrar) = crate::open(store, crate::Settings::default()).await.unwrap();
+    let mut run = tokio::task::JoinSet::new();
+    run.spawn(registrar.run());
+    let source = SourceId::new("consul", "");
+    let listed =
+        Listed { key: "a".into(), name: "a".into(), namespace: None, spec: Default::default(), endpoints: Vec::new() };
+    assert!(catalog.report(&source, Report::Full(vec![listed])).await.is_err());
+    let mut snapshots = catalog.subscribe();
+    while catalog.health().is_some() {
+        tokio::time::timeout(Duration::from_secs(30), snapshots.changed()).await.expect("it recovers").unwrap();
+    }
+    assert_eq!(catalog.snapshot().upstreams(None).count(), 1, "it had reached the disk");
+    catalog.report(&source, Report::Full(Vec::new())).await.unwrap();
+    assert_eq!(catalog.snapshot().upstreams(None).count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_value_is_never_read_in_half() {
+    const ROUNDS: u8 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SledStore::open(folder.path()).await.unwrap());
+    let key = Key::History(id("a"), "f".into());
+    let writing = {
+        let (store, key) = (store.clone(), key.clone());
+        async move {
+            for round in 0..ROUNDS {
+                // Sometimes of another length.
+                let value = vec![round; 64_000 - usize::from(round % 3 / 2) * 30_000];
+                store.commit(vec![put(key.clone(), &value)]).await.unwrap();
+            }
+        }
+    };
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(writing);
+    let mut last = 0;
+    while last + 1 < ROUNDS {
+        if let Some(value) = store.get(&key).await.unwrap() {
+            assert!(value.iter().all(|byte| *byte == value[0]), "it is of several writings");
+            last = value[0];
+        }
+    }
+    tasks.join_next().await.unwrap().unwrap();
 }

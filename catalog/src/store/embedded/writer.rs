@@ -1,19 +1,17 @@
 //! The one thread that writes: takes all waiting commits together, applies them as one batch, flushes and syncs, then answers.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{ChangeSet, StoreError};
 use super::open::{self, Opened};
-use super::{chunk, unavailable};
+use super::{Readable, chunk, unavailable};
 
 /// The most commits that share one flush.
 const GROUP: usize = 64;
@@ -35,14 +33,14 @@ impl Job {
 pub(super) fn start(
     folder: PathBuf,
     opened: Opened,
-    tree: Arc<ArcSwapOption<sled::Tree>>,
+    readable: Arc<Readable>,
     mut queue: mpsc::Receiver<Job>,
 ) -> io::Result<()> {
+    let mut writer = Writer { folder, opened: Some(opened), is_useless: false, readable };
     let run = move || {
-        let mut opened = Some(opened);
         let mut jobs = Vec::with_capacity(GROUP);
         while queue.blocking_recv_many(&mut jobs, GROUP) > 0 {
-            let result = write(&folder, &mut opened, &tree, &jobs);
+            let result = writer.write(&jobs);
             if let Err(error) = &result {
                 tracing::error!(%error, "store.write_failed");
             }
@@ -55,34 +53,62 @@ pub(super) fn start(
     std::thread::Builder::new().name("store".into()).spawn(run).map(drop)
 }
 
-/// Applies all of `jobs`. After an error or a panic inside sled its handle is closed; the next call opens it again.
-fn write(
-    folder: &Path,
-    opened: &mut Option<Opened>,
-    shared: &ArcSwapOption<sled::Tree>,
-    jobs: &[Job],
-) -> Result<(), StoreError> {
-    if opened.is_none() {
-        let fresh = open::once(folder).map_err(|e| unavailable("be opened again", e))?;
-        shared.store(Some(Arc::new(fresh.tree.clone())));
-        *opened = Some(fresh);
-    }
-    let Some(Opened { db, tree, log }) = opened.as_ref() else {
-        return Err(unavailable("write", "it is not open"));
-    };
-    let outcome = catch_unwind(AssertUnwindSafe(|| apply(db, tree, log, jobs)));
-    let result = match outcome {
-        Ok(result) => result.map_err(|e| unavailable("write", e)),
-        Err(_) => Err(unavailable("write", "it panicked")),
-    };
-    if result.is_err() {
-        shared.store(None);
-        *opened = None;
-    }
-    result
+struct Writer {
+    folder: PathBuf,
+    opened: Option<Opened>,
+    /// After an error sled writes no more; what is open can only be read.
+    is_useless: bool,
+    readable: Arc<Readable>,
 }
 
-fn apply(db: &sled::Db, tree: &sled::Tree, log: &File, jobs: &[Job]) -> sled::Result<()> {
+impl Writer {
+    /// Applies all of `jobs`. After an error or a panic inside sled the store is opened again: at once if that can be, or by the
+    /// next call.
+    fn write(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        if self.is_useless || self.opened.is_none() {
+            self.reopen()?;
+        }
+        let Some(opened) = &self.opened else {
+            return Err(unavailable("write", "it is not open"));
+        };
+        let error = match catch_unwind(AssertUnwindSafe(|| apply(opened, &self.readable, jobs))) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => {
+                self.close();
+                "it panicked".to_owned()
+            }
+        };
+        self.is_useless = true;
+        if let Err(error) = self.reopen() {
+            tracing::error!(%error, "store.reopen_failed");
+        }
+        Err(unavailable("write", error))
+    }
+
+    /// Opens the store anew. While the disk is full it stays as it is: it could not be opened, and it can be read.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        open::room(&self.folder).map_err(|e| unavailable("write", e))?;
+        self.close();
+        let opened = open::once(&self.folder).map_err(|e| unavailable("be opened again", e))?;
+        *lock(&self.readable) = Some(opened.tree.clone());
+        self.opened = Some(opened);
+        self.is_useless = false;
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        let open = (lock(&self.readable).take(), self.opened.take());
+        // sled syncs when it is closed, and panics where that fails.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(open)));
+    }
+}
+
+fn lock(readable: &Readable) -> RwLockWriteGuard<'_, Option<sled::Tree>> {
+    readable.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn apply(Opened { db, tree, log }: &Opened, readable: &Readable, jobs: &[Job]) -> sled::Result<()> {
     // The last word on each key, so that pieces of one value never mix with those of another.
     let mut last: BTreeMap<Vec<u8>, Option<&Bytes>> = BTreeMap::new();
     for change in jobs.iter().flat_map(|job| &job.changes) {
@@ -100,7 +126,10 @@ fn apply(db: &sled::Db, tree: &sled::Tree, log: &File, jobs: &[Job]) -> sled::Re
             None => chunk::remove(tree, &mut batch, &name)?,
         }
     }
-    tree.apply_batch(batch)?;
+    {
+        let _nobody_reads = lock(readable);
+        tree.apply_batch(batch)?;
+    }
     db.flush()?;
     // `flush` alone asks the kernel to write the range; only this waits for the disk.
     log.sync_data()?;
