@@ -152,7 +152,10 @@ impl Batch {
             self.snapshot.trimmed = oldest;
             drops.extend((0..count).map(|n| Key::Event(oldest, n)));
         }
-        self.sets.push(ChangeSet { drops, ..ChangeSet::default() });
+        // One revision with most of the events stays whole, and then there is nothing to do.
+        if !drops.is_empty() {
+            self.sets.push(ChangeSet { drops, ..ChangeSet::default() });
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The event log: complete, in order, kept across restarts, bounded.
 
-use super::bench::{Bench, described, listed};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::bench::{Bench, described, listed, pass};
 use crate::events::{Change, Event, Events, EventsError, KEPT, Object};
 use crate::model::{Description, Digest};
 use crate::report::{Finding, Report};
@@ -78,4 +82,25 @@ async fn the_log_keeps_the_newest() {
     assert!(matches!(bench.catalog.events(Some((2, u32::MAX))), Err(EventsError::Gone { .. })));
     let mut events = bench.catalog.events(Some((3, u32::MAX))).unwrap();
     assert_eq!(next(&mut events, 15_000).await[14_999], "6.4999 ~u/f999");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_of_more_events_than_are_kept_stays_whole() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["u"]).await.unwrap();
+    let document = |count: usize, n: u8| {
+        let functions = (0..count).map(|f| described(&format!("f{f}={n}"))).collect();
+        let description = Box::new(Description { functions, ..Description::default() });
+        Finding::Found { description, digest: Digest::of([[n].as_slice()]), tls: false, hint: None }
+    };
+    bench.probed("u", "rest", 1, document(2 * KEPT + 1, 0)).await;
+    assert_eq!((bench.snapshot().logged, bench.snapshot().trimmed), (2 * KEPT + 2, 1));
+    // The registrar rests then, and ends when it is told to.
+    let committed = bench.store.committed();
+    pass(1).await;
+    assert_eq!(bench.store.committed(), committed);
+    let bench = Bench::on(timeout(Duration::from_secs(60), bench.close()).await.unwrap()).await;
+    bench.full("consul", &["u", "v"]).await.unwrap();
+    assert_eq!(bench.snapshot().logged, 2 * KEPT + 3);
+    bench.check_store().await;
 }
