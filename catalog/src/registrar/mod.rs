@@ -22,14 +22,18 @@ mod stage;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Display;
 use std::fs::File;
+use std::io::BufWriter;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
 use self::agreement::Agreement;
@@ -220,13 +224,22 @@ impl Registrar {
         .boxed()
     }
 
-    /// Nothing is committed while this is under way, so that the file holds one revision.
-    fn back_up(&self, mut file: File, answer: Answer<File>) -> Work {
-        let store = self.store.clone();
+    /// Nothing is committed while this is under way, so that the file holds one revision. It reads everything and has a thread of
+    /// its own for that, so that endpoint changes go on.
+    fn back_up(&self, file: File, answer: Answer<File>) -> Work {
+        let (store, runtime) = (self.store.clone(), Handle::current());
+        let written = spawn_blocking(move || {
+            let mut out = BufWriter::new(file);
+            runtime.block_on(archive::write(&*store, &mut out))?;
+            out.into_inner().map_err(|error| ArchiveError::File(error.into_error()))
+        });
         async move {
-            let written = archive::write(&*store, &mut file).await;
-            let failed = |error: ArchiveError| CatalogError::Backup(error.to_string().into());
-            Done::BackedUp(written.map(|()| file).map_err(failed), answer)
+            let failed = |error: &dyn Display| CatalogError::Backup(error.to_string().into());
+            let outcome = match written.await {
+                Ok(written) => written.map_err(|error| failed(&error)),
+                Err(panicked) => Err(failed(&panicked)),
+            };
+            Done::BackedUp(outcome, answer)
         }
         .boxed()
     }

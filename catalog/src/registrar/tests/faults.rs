@@ -1,5 +1,8 @@
 //! What holds while the store fails, and after.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -68,6 +71,24 @@ async fn while_the_store_hangs_endpoints_go_on_and_changes_gather() {
     assert!(answers.0.is_ok() && answers.1.is_ok() && answers.2.is_ok() && answer.is_ok());
     assert_eq!((bench.names().len(), port(&bench, "c"), port(&bench, "a")), (4, 8, 9));
     assert!(bench.store.committed() > committed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_written_endpoints_go_on() {
+    let bench = Bench::new().await;
+    let names: Vec<_> = (0..1_000).map(|n| format!("u{n}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    bench.full("consul", &names).await.unwrap();
+    // A pipe that nobody reads yet is a slow disk.
+    let (mut reader, writer) = io::pipe().unwrap();
+    let backup = bench.catalog.backup(File::from(OwnedFd::from(writer)));
+    tokio::pin!(backup);
+    assert!(timeout(Duration::from_millis(50), &mut backup).await.is_err());
+    timeout(Duration::from_secs(10), move_to(&bench, "u7", 9)).await.expect("it is answered meanwhile");
+    assert_eq!(port(&bench, "u7"), 9);
+    let reading = tokio::task::spawn_blocking(move || io::copy(&mut reader, &mut io::sink()).unwrap());
+    drop(backup.await.unwrap());
+    assert!(reading.await.unwrap() > 1 << 16);
 }
 
 #[tokio::test(start_paused = true)]
