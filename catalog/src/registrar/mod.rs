@@ -200,14 +200,14 @@ impl Registrar {
         let count = self.waiting.len().min(MAX_BATCH);
         let mut requests: Vec<_> = self.waiting.drain(..count).collect();
         in_turn(&mut requests, &self.settings);
-        let ripe = self.sources.ripe(now);
         let Self { sources, agreements, settings, .. } = self;
         let mut stage = Stage { batch: &mut batch, sources, agreements, settings, now };
-        for source in ripe {
-            // What was held back until now cannot be missing.
+        requests.into_iter().for_each(|(order, request)| stage.request(order, request));
+        // Last, because a report that has just come may contradict it.
+        for source in stage.sources.ripe(now) {
+            // What is held back cannot be missing.
             drop(stage.accept(&source));
         }
-        requests.into_iter().for_each(|(order, request)| stage.request(order, request));
         batch.trim();
         batch
     }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::bench::{Bench, address, listed, pass};
 use crate::CatalogError;
 use crate::model::{Endpoint, Health, SourceId};
 use crate::report::{Listed, Report};
 use crate::snapshot::UpstreamEntry;
+use crate::store::Fault;
 
 fn usable(bench: &Bench, name: &str) -> Vec<u16> {
     let usable = bench.snapshot().endpoints(&bench.id(name)).unwrap().usable().to_vec();
@@ -176,6 +180,26 @@ async fn a_list_that_is_held_back_is_accepted_or_contradicted() {
     bench.catalog.forget(&bench.id("l")).await.unwrap();
     bench.catalog.accept(&consul).await.unwrap();
     assert_eq!(bench.names(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_list_that_waits_beside_a_ripe_one_counts() {
+    let bench = Bench::new().await;
+    bench.full("consul", &ALL).await.unwrap();
+    let before = bench.entry("b");
+    bench.full("consul", &["a"]).await.unwrap();
+    pass(299).await;
+    bench.store.fail(Some(Fault::Hang));
+    let busy = bench.full("static", &["s"]);
+    let good = bench.full("consul", &ALL);
+    tokio::pin!(busy, good);
+    assert!(timeout(Duration::from_millis(1), &mut busy).await.is_err());
+    assert!(timeout(Duration::from_secs(5), &mut good).await.is_err());
+    bench.store.fail(None);
+    let (busy, good) = tokio::join!(busy, good);
+    assert!(busy.is_ok() && good.is_ok());
+    assert!(Arc::ptr_eq(&bench.entry("b"), &before), "it was never gone");
+    assert_eq!((bench.names().len(), stale(&bench)), (13, 0));
 }
 
 #[tokio::test(start_paused = true)]
