@@ -20,15 +20,21 @@ const MAX_REVISION: u64 = 1 << 53;
 /// Everything in the store.
 pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snapshot, StoreError> {
     let meta = meta(store).await?;
-    let mut reading = Reading { settings, is_foreign: meta.writer != WRITER, texts: HashSet::new() };
+    let mut reading = Reading { settings, texts: HashSet::new() };
     let mut entries: Vec<Pending> = Vec::new();
-    let by_writer = |error| by(error, &meta.writer);
+    let writer = meta.as_ref().map_or(WRITER, |meta| &meta.writer);
+    let by_writer = |error| by(error, writer);
     let mut each = |key: Key, bytes: &[u8]| {
         entries.extend(reading.pending(&key, bytes)?);
         Ok(())
     };
     store.load(Space::Manifest, &mut each).await.map_err(by_writer)?;
 
+    let revision = match meta.as_ref() {
+        Some(meta) => meta.revision,
+        None if entries.is_empty() => 0,
+        None => return Err(unfinished()),
+    };
     distinct(&entries)?;
     // Functions come in the order of their upstreams.
     let mut at = 0;
@@ -43,7 +49,7 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
     };
     store.load(Space::Function, &mut each).await.map_err(by_writer)?;
 
-    let mut snapshot = Snapshot { revision: meta.revision, ..Snapshot::default() };
+    let mut snapshot = Snapshot { revision, ..Snapshot::default() };
     let mut endpoints = Vec::new();
     let mut each = |key: Key, bytes: &[u8]| {
         if let Key::Endpoints(id) = &key
@@ -77,6 +83,14 @@ pub(super) async fn load(store: &dyn Store, settings: &Settings) -> Result<Snaps
             key: format!("{:?}", Key::Meta).into(),
             cause: format!("no store reaches revision {revision}").into(),
         }),
+    }
+}
+
+/// A restore writes the record about the store last.
+fn unfinished() -> StoreError {
+    StoreError::Corrupt {
+        key: format!("{:?}", Key::Meta).into(),
+        cause: "there is none, as after a restore that was cut short; restore again into an empty --data-dir".into(),
     }
 }
 
@@ -121,7 +135,7 @@ pub(super) async fn load_one(
 ) -> Result<Option<UpstreamEntry>, StoreError> {
     let key = Key::Manifest(id.clone());
     let Some(bytes) = store.get(&key).await? else { return Ok(None) };
-    let mut reading = Reading { settings, is_foreign: false, texts: HashSet::new() };
+    let mut reading = Reading { settings, texts: HashSet::new() };
     let Some(mut pending) = reading.pending(&key, &bytes)? else { return Ok(None) };
     for (record, _) in pending.records.clone() {
         let key = Key::Function(id.clone(), record);
@@ -133,10 +147,8 @@ pub(super) async fn load_one(
 }
 
 /// The record about the store; a new store has none.
-pub(super) async fn meta(store: &dyn Store) -> Result<MetaRecord<'static>, StoreError> {
-    let Some(bytes) = store.get(&Key::Meta).await? else {
-        return Ok(MetaRecord { format: FORMAT, writer: WRITER.into(), revision: 0 });
-    };
+pub(super) async fn meta(store: &dyn Store) -> Result<Option<MetaRecord<'static>>, StoreError> {
+    let Some(bytes) = store.get(&Key::Meta).await? else { return Ok(None) };
     /// What every version's record about the store says.
     #[derive(Deserialize)]
     struct Writer {
@@ -148,7 +160,7 @@ pub(super) async fn meta(store: &dyn Store) -> Result<MetaRecord<'static>, Store
     if meta.format > FORMAT {
         return Err(newer(&writer, meta.format));
     }
-    Ok(MetaRecord { format: meta.format, writer: writer.into(), revision: meta.revision })
+    Ok(Some(MetaRecord { format: meta.format, writer: writer.into(), revision: meta.revision }))
 }
 
 /// `error`, naming who wrote the store.
@@ -162,8 +174,6 @@ fn by(error: StoreError, writer: &str) -> StoreError {
 /// What manifests share.
 struct Reading<'a> {
     settings: &'a Settings,
-    /// Another version of this program wrote the store. It may have read descriptions otherwise, so each is to be read again.
-    is_foreign: bool,
     texts: HashSet<Arc<str>>,
 }
 
@@ -180,14 +190,11 @@ impl Reading<'_> {
     fn pending(&mut self, key: &Key, bytes: &[u8]) -> Result<Option<Pending>, StoreError> {
         let Key::Manifest(id) = key else { return Ok(None) };
         let record: ManifestRecord<'_> = decode(key, bytes)?;
-        let mut upstream = record.upstream.into_upstream(
+        let upstream = record.upstream.into_upstream(
             id.clone(),
             |text| self.texts.get(text).cloned().unwrap_or_else(|| share(&mut self.texts, text)),
             |name| self.settings.kind(name),
         );
-        if self.is_foreign {
-            unsettle(&mut upstream);
-        }
         let mut records = Vec::new();
         let mut tables = Vec::new();
         for GroupRecord { table, definitions, functions } in record.groups {

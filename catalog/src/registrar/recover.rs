@@ -45,7 +45,7 @@ pub(super) async fn recover(
 ) -> Result<(Snapshot, Vec<EndpointChange>), StoreError> {
     // A store that could not be opened again after its error tries that now.
     store.commit(Vec::new()).await?;
-    let reached = load::meta(&*store).await?.revision;
+    let reached = load::meta(&*store).await?.map_or(0, |meta| meta.revision);
     let mut endpoints = Vec::new();
     let mut named = BTreeSet::new();
     for id in &doubt.touched {

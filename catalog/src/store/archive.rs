@@ -98,7 +98,7 @@ pub async fn read<R: Read + io::Seek + Send>(input: &mut R, store: &dyn Store) -
             size = 0;
         }
     }
-    // What says that there is a catalog at all goes last: a restore that was cut short leaves a store that can be told from a whole one.
+    // Last, because a store without it is refused: so is what a restore leaves that was cut short.
     changes.manifest.extend(reader.meta.map(|meta| (Key::Meta, Bytes::from(meta))));
     Ok(store.commit(vec![changes]).await?)
 }

@@ -238,3 +238,13 @@ async fn a_newer_store_is_refused_by_its_writers_name() {
     check(Key::Meta, b"\x02{\"writer\":\"9.1.0\",\"whatever\":1}", "9.1.0").await;
     check(Key::Meta, b"\x01{\"format\":2,\"writer\":\"9.2.0\",\"revision\":1}", "9.2.0").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_that_was_cut_short_is_refused() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["a"]).await.unwrap();
+    let memory = bench.close().await;
+    memory.commit(vec![ChangeSet { drops: vec![Key::Meta], ..Default::default() }]).await.unwrap();
+    let error = open(memory, Settings::default()).await.err().unwrap();
+    assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("restore again"), "{error}");
+}
