@@ -11,7 +11,7 @@ use super::{ChangeSet, Each, Key, Space, Store, StoreError};
 
 /// How commits go wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing is written, and the caller is told so (a full disk).
     Refuse,
     /// Everything is written, and the caller gets an error all the same (a failed sync, a lost answer).
@@ -29,7 +29,7 @@ pub enum Fault {
 
 /// Another store, with faults.
 #[derive(Debug)]
-pub struct Faulty {
+pub(crate) struct Faulty {
     inner: Arc<dyn Store>,
     fault: watch::Sender<Option<Fault>>,
     committed: Mutex<usize>,
@@ -37,17 +37,17 @@ pub struct Faulty {
 
 impl Faulty {
     /// `inner`, without a fault for now.
-    pub fn new(inner: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, fault: watch::Sender::new(None), committed: Mutex::default() }
     }
 
     /// From now on commits go wrong like this, until told otherwise.
-    pub fn fail(&self, fault: Option<Fault>) {
+    pub(crate) fn fail(&self, fault: Option<Fault>) {
         self.fault.send_replace(fault);
     }
 
     /// How many change sets were written.
-    pub fn committed(&self) -> usize {
+    pub(crate) fn committed(&self) -> usize {
         *self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! A store that keeps everything in memory and loses it with the process: for tests and for a daemon without a data folder.
+//! A store that keeps everything in memory and loses it with the process: for tests.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,7 +10,8 @@
 
 pub mod archive;
 mod embedded;
-pub mod faulty;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod key;
 pub mod memory;
 
@@ -22,7 +23,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use embedded::SledStore;
-pub use faulty::{Fault, Faulty};
+#[cfg(test)]
+pub(crate) use faulty::{Fault, Faulty};
 pub use memory::Memory;
 
 use crate::model::{Digest, UpstreamId};
