@@ -18,6 +18,9 @@ const LARGEST_FILE: u64 = 4 << 20;
 const MOST_FILES: usize = 10_000;
 /// What is read of a folder.
 const ENDINGS: &[&str] = &["yaml", "yml", "json"];
+/// What is read.
+const VERSION: &str = "gloo.solo.io/v1";
+const UPSTREAM: &str = "Upstream";
 /// Kinds of resources that are known and not read yet.
 #[rustfmt::skip]
 const OTHER_KINDS: &[&str] = &[
@@ -64,7 +67,7 @@ pub(super) enum Found {
     Good(Box<Target>),
     /// A resource that is refused, by its key.
     Refused(String),
-    /// A document or a file that does not even say what it is.
+    /// A text that cannot be read, or an `Upstream` without a name: nobody knows which resource that is.
     Unreadable,
 }
 
@@ -129,6 +132,7 @@ impl Content {
         let mut remarks = Remarks::default();
         let target = resource(node, &mut remarks).filter(|_| !remarks.refuse());
         match target {
+            None if !is_meant(node) => {}
             None => self.found.push(key(node).map_or(Found::Unreadable, Found::Refused)),
             Some(target) => match self.seen.get(&target.key) {
                 Some(first) => remarks
@@ -170,7 +174,7 @@ fn resource(node: &Node, remarks: &mut Remarks) -> Option<Target> {
     let kind_at = kind.as_ref().map_or(at, |kind| kind.node.at);
     let (version, kind) = (version?, kind?.text(remarks)?);
     match (version.as_str(), kind.as_str()) {
-        ("gloo.solo.io/v1", "Upstream") => {}
+        (VERSION, UPSTREAM) => {}
         (_, known) if version.ends_with(".solo.io/v1") && OTHER_KINDS.contains(&known) => {
             remarks
                 .error(kind_at, format!("kind: {kind} of {version} is not read yet; Upstream of gloo.solo.io/v1 is"));
@@ -187,6 +191,12 @@ fn resource(node: &Node, remarks: &mut Remarks) -> Option<Target> {
     document.ignore(&["status"]);
     document.done(remarks);
     upstream::read(metadata?, spec, at, remarks)
+}
+
+/// Whether a document is an `Upstream`, be its version or its kind misspelt. One of another kind says nothing of upstreams.
+fn is_meant(node: &Node) -> bool {
+    let [version, kind] = ["apiVersion", "kind"].map(|field| member(node, field).and_then(text_of));
+    kind == Some(UPSTREAM) || (version == Some(VERSION) && kind.is_none_or(|kind| !OTHER_KINDS.contains(&kind)))
 }
 
 /// The items of a `List`, which `kubectl get -o yaml` writes.

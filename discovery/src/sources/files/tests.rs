@@ -182,6 +182,36 @@ fn what_cannot_be_read_keeps_what_was_read_before() {
     assert_eq!(keys(&view(&one, both)), ["/one"]);
 }
 
+#[test]
+fn documents_of_other_kinds_keep_nothing() {
+    let listed = |name: &str| Target {
+        key: format!("/{name}").into(),
+        name: name.into(),
+        namespace: None,
+        spec: Default::default(),
+        hosts: Vec::new(),
+    };
+    let last: View = ["one", "two"].iter().map(|name| listed(name)).map(|target| (target.key.clone(), target)).collect();
+    let check = |text: &str, wanted: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        let content = read(folder.path()).unwrap();
+        assert!(!content.complaints.is_empty(), "it is complained about: {text}");
+        let view = merged(last.clone(), content);
+        assert_eq!(view.keys().map(|key| &**key).collect::<Vec<_>>(), wanted, "{text}");
+    };
+    check("resources: [pets.yaml]", &[]);
+    check("services: {pets: {image: pets}}", &[]);
+    check("- hosts: all", &[]);
+    check("{apiVersion: gateway.solo.io/v1, kind: VirtualService, metadata: {name: one}}", &[]);
+    check("{apiVersion: gloo.solo.io/v1, kind: UpstreamGroup, metadata: {name: one}}", &[]);
+    check("{apiVersion: apps/v1, kind: Deployment, metadata: {name: one}}", &[]);
+    check("{apiVersion: gloo.solo.io/v1, kind: Upstrem, metadata: {name: one}}", &["/one"]);
+    check("{apiVersion: gloo.solo.io/v2, kind: Upstream, metadata: {name: one}}", &["/one"]);
+    check("{apiVersion: gloo.solo.io/v1, kind: Upstream}", &["/one", "/two"]);
+    check("a: [", &["/one", "/two"]);
+}
+
 /// A source of these files that runs.
 async fn watched(path: &Path) -> (crate::testing::Bench, tokio::task::JoinSet<()>) {
     let bench = crate::testing::Bench::new().await;
