@@ -97,7 +97,7 @@ pub(crate) async fn keep(
     let mut patience = None;
     loop {
         if !list.sent && patience.is_some_and(|end| list.names.all_answered() || Instant::now() >= end) {
-            list.send_all().await?;
+            list.send_first().await?;
         }
         let wait = async {
             match patience.filter(|_| !list.sent) {
@@ -123,7 +123,7 @@ struct List<'a> {
     left_out: Vec<(String, String)>,
     names: Names,
     /// What the catalog has from an earlier run, for names that have no answer yet.
-    held: HashMap<Arc<str>, Vec<Endpoint>>,
+    held: HashMap<Arc<str>, Listed>,
     sent: bool,
 }
 
@@ -133,7 +133,8 @@ impl<'a> List<'a> {
         Self { reports, targets, left_out, names, held: HashMap::new(), sent: false }
     }
 
-    /// Takes a new list; once the full one was sent, tells the catalog what changed.
+    /// Takes a new list; once the full one was sent, tells the catalog what changed. What is written down is all that there is: where
+    /// something is gone, that is another full list, which the catalog doubts if it lacks too much.
     async fn take(&mut self, written: Written) -> Result<(), SourceError> {
         self.left_out = written.left_out;
         let next: BTreeMap<_, _> = written.targets.into_iter().map(|target| (target.key.clone(), target)).collect();
@@ -146,8 +147,8 @@ impl<'a> List<'a> {
         if !self.sent {
             return Ok(());
         }
-        for key in before.keys().filter(|key| !self.targets.contains_key(*key)) {
-            self.reports.send(Report::Removed(key.clone())).await?;
+        if before.keys().any(|key| !self.targets.contains_key(key)) {
+            return self.send_all().await;
         }
         for (key, target) in self.targets.iter().filter(|(key, target)| before.get(*key) != Some(target)) {
             tracing::debug!(%key, "changed");
@@ -156,13 +157,20 @@ impl<'a> List<'a> {
         Ok(())
     }
 
-    async fn send_all(&mut self) -> Result<(), SourceError> {
+    async fn send_first(&mut self) -> Result<(), SourceError> {
         if !self.names.all_known() {
-            self.held = self.reports.held().into_iter().map(|listed| (listed.key, listed.endpoints)).collect();
+            self.held = self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed)).collect();
         }
-        let all = self.targets.values().map(|target| self.listed(target)).collect();
-        self.reports.send(Report::Full(all)).await?;
+        self.send_all().await?;
         self.sent = true;
+        Ok(())
+    }
+
+    async fn send_all(&mut self) -> Result<(), SourceError> {
+        let all = self.targets.values().map(|target| self.listed(target)).collect();
+        if let Some(reason) = self.reports.send(Report::Full(all)).await?.held_back {
+            tracing::warn!("{reason}");
+        }
         Ok(())
     }
 
@@ -206,15 +214,19 @@ impl<'a> List<'a> {
                 At::Address(ip) => endpoints.push(at(ip)),
                 At::Name(name) => match self.names.addresses(name) {
                     Some(addresses) => endpoints.extend(addresses.iter().map(at)),
-                    None => {
-                        let held = self.held.get(&target.key).into_iter().flatten();
-                        endpoints.extend(held.filter(|held| held.health == Health::Healthy).cloned());
-                    }
+                    None => endpoints.extend(self.held_at(target, host.port)),
                 },
             }
         }
         endpoints.sort_by_key(|endpoint| endpoint.address);
         endpoints.dedup_by_key(|endpoint| endpoint.address);
         endpoints
+    }
+
+    /// The endpoints that an earlier run found for `target` at `port`; none where it was another host then.
+    fn held_at(&self, target: &Target, port: u16) -> impl Iterator<Item = Endpoint> {
+        let held = self.held.get(&target.key).filter(|held| held.spec.host == target.spec.host);
+        let endpoints = held.into_iter().flat_map(|held| &held.endpoints).cloned();
+        endpoints.filter(move |held| held.health == Health::Healthy && held.address.port() == port)
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::board::{Board, State};
-use crate::testing::{Bench, addresses};
+use crate::testing::{Bench, addresses, pass};
 
 /// What names lead to; a name that is not there hangs.
 type Zone = Arc<Mutex<HashMap<&'static str, Result<Vec<&'static str>, &'static str>>>>;
@@ -112,16 +112,63 @@ async fn a_name_without_an_answer_keeps_what_an_earlier_run_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_list_is_told_as_changes() {
-    let (zone, (sender, receiver)) = (Zone::default(), tokio::sync::mpsc::channel(1));
+async fn what_an_earlier_run_found_is_not_used_for_another_host() {
+    let check = async |host: &str, port: u16, wanted: &[&str]| {
+        let zone: Zone = Arc::default();
+        zone.lock().unwrap().insert("old.test", Ok(vec!["10.0.0.1"]));
+        let at = |host: &str, port| UpstreamSpec { host: Some(host.into()), ..target("a", &[(host, port)]).spec };
+        let items = |host: &str, port| {
+            stream::iter([written(vec![Target { spec: at(host, port), ..target("a", &[(host, port)]) }])])
+        };
+        let mut run = Run::of(&zone, items("old.test", 80)).await;
+        run.until("a", &["10.0.0.1:80"]).await;
+        run.tasks.shutdown().await;
+        zone.lock().unwrap().clear();
+        let before = run.board.read()[0].last_success;
+        run.start(&zone, items(host, port));
+        run.board.wait_for(|statuses| statuses[0].last_success > before).await;
+        run.until("a", wanted).await;
+    };
+    check("old.test", 80, &["10.0.0.1:80"]).await;
+    check("new.test", 80, &[]).await;
+    check("old.test", 81, &[]).await;
+}
+
+/// A run of lists that the test sends.
+async fn sent() -> (Run, tokio::sync::mpsc::Sender<Result<Written, SourceError>>) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let items = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let run = Run::of(&zone, items).await;
-    let many = |count: usize| (0..count).map(|nth| target(&format!("u{nth}"), &[("10.0.0.1", 80)])).collect::<Vec<_>>();
+    (Run::of(&Zone::default(), items).await, sender)
+}
+
+fn many(count: usize) -> Vec<Target> {
+    (0..count).map(|nth| target(&format!("u{nth}"), &[("10.0.0.1", 80)])).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_list_changes_the_catalog() {
+    let (run, sender) = sent().await;
     sender.send(written(many(30))).await.unwrap();
     run.bench.wait(|snapshot| snapshot.upstream_count() == 30).await;
-    // As a full list this would be held back: too much is gone.
-    sender.send(written(vec![target("u0", &[("10.0.0.2", 80)])])).await.unwrap();
-    run.bench.wait(|snapshot| snapshot.upstream_count() == 1).await;
+    sender.send(written(many(20))).await.unwrap();
+    run.bench.wait(|snapshot| snapshot.upstream_count() == 20).await;
+    let changed = [target("u0", &[("10.0.0.2", 80)])].into_iter().chain(many(21).split_off(1));
+    sender.send(written(changed.collect())).await.unwrap();
     run.until("u0", &["10.0.0.2:80"]).await;
-    assert_eq!((run.board.read()[0].upstreams, run.board.read()[0].endpoints), (1, 1));
+    run.until("u20", &["10.0.0.1:80"]).await;
+    assert_eq!((run.board.read()[0].upstreams, run.board.read()[0].endpoints), (21, 21));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_lacks_nearly_all_of_the_one_before_is_doubted() {
+    let (run, sender) = sent().await;
+    sender.send(written(many(30))).await.unwrap();
+    run.bench.wait(|snapshot| snapshot.upstream_count() == 30).await;
+    sender.send(written(vec![target("u0", &[("10.0.0.2", 80)])])).await.unwrap();
+    run.until("u0", &["10.0.0.2:80"]).await;
+    assert_eq!(run.bench.catalog.snapshot().upstream_count(), 30, "it is held back");
+    sender.send(written(many(29))).await.unwrap();
+    run.until("u0", &["10.0.0.1:80"]).await;
+    pass(Duration::from_secs(600)).await;
+    assert_eq!(run.bench.catalog.snapshot().upstream_count(), 29, "what is listed again is not missing");
 }
