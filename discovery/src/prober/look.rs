@@ -118,7 +118,8 @@ impl Looker {
         kind: &'static dyn FunctionKind,
         known: Option<KindState>,
     ) -> Result<Finding, String> {
-        let Some(probe) = kind.probe() else { return Ok(Finding::NotThis) };
+        let probe = kind.probe().filter(|probe| probe.looks_at(job.spec.protocol));
+        let Some(probe) = probe else { return Ok(Finding::NotThis) };
         let (id, spec, document_paths) = (job.upstream.clone(), job.spec.clone(), self.document_paths.clone());
         let target = Target { id, spec, known, document_paths };
         let bound = round.on_behalf_of(kind.kind());

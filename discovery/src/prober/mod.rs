@@ -198,7 +198,7 @@ impl Prober {
         self.journal.forget(id);
     }
 
-    /// Puts an upstream into the queue where it is due now, and shows where it stands.
+    /// Puts an upstream into the queue where it is due now, and shows where it stands. Where it never is, nobody waits for a look.
     fn requeue(&mut self, id: &UpstreamId) {
         let Some(entry) = self.upstreams.get_mut(id) else { return };
         if let Some(queued) = entry.queued.take() {
@@ -208,6 +208,9 @@ impl Prober {
         if let Some(due) = entry.tracked.due().filter(|_| !running && !entry.waits) {
             entry.queued = Some(due);
             self.queue.insert((due, id.clone()));
+        }
+        if entry.tracked.due().is_none() && !running {
+            entry.refuse(id);
         }
         self.unseen -= usize::from(entry.unseen);
         entry.unseen = entry.tracked.awaits_first_look();
@@ -315,17 +318,7 @@ impl Prober {
 
     fn requested(&mut self, Request(id, answer): Request) {
         let Some(entry) = self.upstreams.get_mut(&id) else { return };
-        let now = Instant::now();
-        entry.tracked.hurry(now);
-        if entry.tracked.due().is_none() {
-            let shown = entry.tracked.shown(false, now);
-            let refused = match shown.state {
-                State::Off => RefreshError::Off(id, shown.rule),
-                _ => RefreshError::NoEndpoint(id),
-            };
-            // Whoever asked and is gone does not want to know.
-            return drop(answer.send(Err(refused)));
-        }
+        entry.tracked.hurry(Instant::now());
         entry.asked.push(answer);
         entry.again = entry.round.is_some();
         self.requeue(&id);
@@ -356,5 +349,15 @@ impl Entry {
             asked: Vec::new(),
             unseen: false,
         }
+    }
+
+    /// Answers those that asked for a look that cannot be.
+    fn refuse(&mut self, id: &UpstreamId) {
+        let refused = match self.tracked.off() {
+            Some(rule) => RefreshError::Off(id.clone(), rule.to_owned()),
+            None => RefreshError::NoEndpoint(id.clone()),
+        };
+        // Whoever asked and is gone does not want to know.
+        self.asked.drain(..).for_each(|asked| drop(asked.send(Err(refused.clone()))));
     }
 }

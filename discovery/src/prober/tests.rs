@@ -220,6 +220,33 @@ async fn a_change_is_looked_at_at_once_and_so_is_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_asked_is_told_that_there_is_nobody_to_look_at_any_more() {
+    let run = Run::start().await;
+    let id = run.list("emptied", does(&[("does", "hang")]), &["127.0.0.1:1"]).await;
+    let asked = run.handle.refresh(&id);
+    let emptied = async {
+        pass(Duration::from_millis(10)).await;
+        run.list("emptied", does(&[("does", "hang")]), &[]).await;
+    };
+    let (answer, ()) = timeout(Duration::from_secs(600), async { tokio::join!(asked, emptied) }).await.unwrap();
+    assert_eq!(answer, Err(RefreshError::NoEndpoint(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_over_a_protocol_that_is_not_spoken_goes() {
+    let run = Run::start().await;
+    let spec = does(&[("does-rest", "mistaken"), ("does-grpc", "meant")]);
+    let id = run.list("miscast", spec.clone(), &["127.0.0.1:1"]).await;
+    run.bench.wait(|snapshot| snapshot.function_count() == 2).await;
+    let asked = looks(&id, "rest").len();
+    run.list("miscast", UpstreamSpec { protocol: Some(Protocol::Grpc), ..spec }, &["127.0.0.1:1"]).await;
+    pass(Duration::from_secs(900)).await;
+    let snapshot = run.bench.wait(|snapshot| snapshot.function_count() == 1).await;
+    assert!(snapshot.by_id(&id).unwrap().function("meant").is_some());
+    assert_eq!(looks(&id, "rest").len(), asked, "nothing is asked for that");
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_settled_when_all_that_was_listed_had_its_first_look() {
     let run = Run::start().await;
     run.handle.settled(run.bench.catalog.generation()).await;

@@ -80,7 +80,8 @@ impl Tracked {
         }
     }
 
-    /// Decides anew which kinds it is offered to; all of them are due then.
+    /// Decides anew which kinds it is offered to; all of them are due then. One that was found here once is offered it whatever is spoken
+    /// now: only a look can deny it.
     fn offer(&mut self, entry: &UpstreamEntry, who: Eligibility, due: Instant) {
         let protocol = self.spec.protocol;
         let said = self.spec.hints.discovery;
@@ -91,9 +92,11 @@ impl Tracked {
             (None, true) => "discovery is off unless a source enables it".into(),
             (None, false) => "discovery is on unless a source disables it".into(),
         };
-        let offered = who.kinds.iter().filter(|kind| !self.off && kind.probe().is_some_and(|p| p.looks_at(protocol)));
+        let is_established = |kind: &dyn FunctionKind| entry.upstream.kinds.contains_key(&kind.kind());
+        let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(protocol));
+        let offered = who.kinds.iter().filter(|kind| !self.off && (may_be(**kind) || is_established(**kind)));
         let offer = |kind: &&'static dyn FunctionKind| {
-            let established = entry.upstream.kinds.contains_key(&kind.kind());
+            let established = is_established(*kind);
             let verdict = if established { Verdict::Found } else { Verdict::Waiting };
             Offer { kind: *kind, verdict, established, failures: 0, last: None, due }
         };
@@ -127,6 +130,11 @@ impl Tracked {
     /// Which endpoints to ask, the first one first.
     pub(super) fn candidates(&mut self, most: usize) -> Vec<SocketAddr> {
         in_order(self.endpoints.usable(), self.asked, self.newcomer.take(), most)
+    }
+
+    /// Why it is never looked at, where that is so.
+    pub(super) fn off(&self) -> Option<&str> {
+        self.off.then_some(&*self.rule)
     }
 
     /// Its spec.
