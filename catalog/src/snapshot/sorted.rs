@@ -193,4 +193,19 @@ mod tests {
         assert_eq!(before.differing(&Sorted::default(), |a, b| a == b).len(), 1_000);
         assert_eq!(Sorted::default().differing(&before, |a, b| a == b).len(), 1_000);
     }
+
+    #[test]
+    fn what_two_maps_share_is_not_compared() {
+        let before: Sorted<u32, u32> = (0..10_000).map(|key| (key, key)).collect();
+        let mut after = before.clone();
+        after.insert(5_000, 1);
+        after.insert(7_000, 2);
+        let compared = std::cell::Cell::new(0);
+        let differing = after.differing(&before, |a, b| {
+            compared.set(compared.get() + 1);
+            a == b
+        });
+        assert_eq!(differing.len(), 2);
+        assert!(compared.get() <= 2 * CHUNK, "{} entries for two changes", compared.get());
+    }
 }
