@@ -173,7 +173,7 @@ impl Catalog {
         let looked = |answer| Box::new(Looked { upstream: upstream.clone(), kind: kind.clone(), endpoint, answer });
         let (description, digest, tls, hint) = match finding {
             Finding::Found { description, digest, tls, hint } => (description, digest, tls, hint),
-            Finding::Unchanged => return self.looked(looked(LookAnswer::Unchanged)).await,
+            Finding::Unchanged { .. } => return self.looked(looked(LookAnswer::Unchanged)).await,
             Finding::NotThis | Finding::Failed => return self.looked(looked(LookAnswer::Denied)).await,
         };
         let is_same = |known: &KindState| known.digest == digest && known.tls == tls;

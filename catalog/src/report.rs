@@ -62,7 +62,10 @@ pub enum Finding {
     /// It could not be found out. Counts like `NotThis`.
     Failed,
     /// As at the last good probe.
-    Unchanged,
+    Unchanged {
+        /// The probe's note for its next look. It is not kept for good.
+        hint: Option<String>,
+    },
     /// Its functions.
     Found {
         /// What it says of itself.

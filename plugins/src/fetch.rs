@@ -1,6 +1,7 @@
 //! How a probe reaches the network: one upstream's endpoint, pinned, bounded, paced and recorded by whoever implements it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -51,6 +52,8 @@ pub struct Get<'a> {
     pub accept: &'static str,
     /// `If-None-Match`: an ETag of an earlier answer.
     pub unless: Option<&'a str>,
+    /// How long the whole answer may take, where that is less than documents may.
+    pub within: Option<Duration>,
 }
 
 /// An answer, whole.

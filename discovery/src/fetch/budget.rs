@@ -9,6 +9,7 @@ use plugins::FetchError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LARGEST;
+use super::clock::Clock;
 
 /// What an answer may have without asking the budget: nearly all documents.
 const FREE: usize = 256 << 10;
@@ -28,11 +29,13 @@ impl Default for Budget {
 
 impl Budget {
     /// Reads a body to its end. `declared` is its length where the peer says one. What is held of the budget goes back when the last
-    /// reference to the bytes is dropped, so that reading a document counts as well.
+    /// reference to the bytes is dropped, so that reading a document counts as well. `clock` runs while the peer is waited for, not while
+    /// others' answers are.
     pub(super) async fn read(
         &self,
         declared: Option<u64>,
         chunks: impl Stream<Item = Result<Bytes, FetchError>>,
+        clock: &mut Clock,
     ) -> Result<Bytes, FetchError> {
         let too_large = || FetchError::TooLarge((LARGEST / MIB) as u64);
         let most = declared.map_or(LARGEST, |declared| usize::try_from(declared).unwrap_or(usize::MAX));
@@ -42,7 +45,7 @@ impl Budget {
         let mut body = Vec::new();
         let mut permit = None;
         let mut chunks = pin!(chunks);
-        while let Some(chunk) = chunks.try_next().await? {
+        while let Some(chunk) = clock.run(chunks.try_next()).await?? {
             let length = body.len() + chunk.len();
             if length > LARGEST {
                 return Err(too_large());
@@ -85,12 +88,16 @@ impl AsRef<[u8]> for Held {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     async fn read(budget: &Budget, declared: Option<u64>, chunks: usize) -> Result<Bytes, FetchError> {
         let chunk = Bytes::from(vec![b'x'; MIB]);
         let chunks = futures_util::stream::iter((0..chunks).map(|_| Ok(chunk.clone())));
-        budget.read(declared, chunks).await
+        budget.read(declared, chunks, &mut Clock::new(Duration::from_secs(20))).await
     }
 
     #[tokio::test]
@@ -113,14 +120,21 @@ mod tests {
         assert_eq!(budget.0.available_permits(), TOTAL);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn large_answers_wait_for_each_other_and_small_ones_for_none() {
         let budget = Budget::default();
         let all = budget.take(LARGEST * 4).await.unwrap();
         assert_eq!(read(&budget, None, 0).await.unwrap().len(), 0);
         let mut waiting = Box::pin(read(&budget, Some(2 << 20), 2));
-        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(timeout(Duration::from_secs(60), &mut waiting).await.is_err(), "it waits, and not for its peer");
         drop(all);
         assert_eq!(waiting.await.unwrap().len(), 2 << 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_stops_is_not_waited_for() {
+        let chunks = futures_util::stream::pending();
+        let read = Budget::default().read(None, chunks, &mut Clock::new(Duration::from_secs(20))).await;
+        assert!(matches!(read, Err(FetchError::Timeout(20))), "{read:?}");
     }
 }

@@ -13,6 +13,7 @@ use reqwest::{Client, ClientBuilder, Response};
 use tokio::time::Instant;
 use url::{Host, Position, Url};
 
+use super::clock::Clock;
 use super::place::{Place, authority};
 use super::{Bound, CONNECT, REDIRECTS, Round, USER_AGENT, WHOLE};
 use crate::policy::AddressPolicy;
@@ -26,10 +27,11 @@ pub(super) async fn get(bound: &Bound<'_>, get: Get<'_>) -> Result<Fetched, Fetc
     let tls = round.spoken().await?;
     let allowed = &round.shared.allowed_hosts;
     let mut place = round.address.place(tls, get.location, allowed)?;
+    let mut clock = Clock::new(get.within.map_or(WHOLE, |within| within.min(WHOLE)));
     for _ in 0..=REDIRECTS {
         let began = Instant::now();
         let asked = format!("GET {}", shown(&place));
-        let answered = once(round, tls, &place, &get).await;
+        let answered = once(round, tls, &place, &get, &mut clock).await;
         bound.round.record(Some(bound.kind.clone()), asked, summary(&answered), began);
         let fetched = answered?;
         let Some(location) = redirect(&fetched) else { return Ok(fetched) };
@@ -72,7 +74,13 @@ fn summary(answered: &Result<Fetched, FetchError>) -> String {
 }
 
 /// One request and its answer.
-async fn once(round: &Round, tls: bool, place: &Place, get: &Get<'_>) -> Result<Fetched, FetchError> {
+async fn once(
+    round: &Round,
+    tls: bool,
+    place: &Place,
+    get: &Get<'_>,
+    clock: &mut Clock,
+) -> Result<Fetched, FetchError> {
     let request = if place.own {
         let client = round.client.get_or_try_init(|| own_client(round, tls)).await?;
         client.get(round.address.wire(tls, place)?).header(HOST, authority(&place.url))
@@ -84,14 +92,14 @@ async fn once(round: &Round, tls: bool, place: &Place, get: &Get<'_>) -> Result<
         Some(etag) => request.header(IF_NONE_MATCH, etag),
         None => request,
     };
-    let response = request.send().await.map_err(error)?;
+    let response = clock.run(request.send()).await?.map_err(error)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = match status.is_success() {
         true => {
             let declared = response.content_length();
-            round.shared.budget.read(declared, response.bytes_stream().map_err(error)).await?
+            round.shared.budget.read(declared, response.bytes_stream().map_err(error), clock).await?
         }
-        false => refusal(response).await?,
+        false => clock.run(refusal(response)).await??,
     };
     Ok(Fetched { url: place.url.clone(), status, headers, body })
 }
@@ -147,7 +155,6 @@ fn client(config: rustls::ClientConfig) -> ClientBuilder {
         .referer(false)
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT)
-        .timeout(WHOLE)
 }
 
 /// Every name is the endpoint.
@@ -182,8 +189,7 @@ impl Resolve for Checked {
 /// What an error of the client means here. Its innermost cause says the most.
 fn error(error: reqwest::Error) -> FetchError {
     if error.is_timeout() {
-        let limit = if error.is_connect() { CONNECT } else { WHOLE };
-        return FetchError::Timeout(limit.as_secs());
+        return FetchError::Timeout(CONNECT.as_secs());
     }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {

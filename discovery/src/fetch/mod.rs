@@ -5,6 +5,7 @@
 //! exchange is written down for `portolan why`.
 
 mod budget;
+mod clock;
 mod detect;
 mod document;
 mod exchange;
@@ -40,7 +41,7 @@ use tls::Configs;
 
 /// For a connection, with its TLS handshake; three seconds are one lost SYN and its repetition.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For a document from the first byte asked to the last one answered; frameworks that make it at the first request take seconds.
+/// For a document from the first byte asked to the last one answered, redirects included; frameworks that make it at the first request take seconds.
 const WHOLE: Duration = Duration::from_secs(20);
 /// The largest document, decoded: the largest known OpenAPI document has 12 MiB.
 const LARGEST: usize = 32 << 20;
@@ -164,10 +165,7 @@ impl Fetch for Bound<'_> {
     }
 
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(async move {
-            let whole = timeout(WHOLE, document::get(self, get)).await;
-            whole.unwrap_or(Err(FetchError::Timeout(WHOLE.as_secs())))
-        })
+        Box::pin(document::get(self, get))
     }
 
     fn exchange(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, FetchError>> {

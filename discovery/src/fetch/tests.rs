@@ -24,7 +24,7 @@ async fn get(server: &Server, spec: UpstreamSpec, location: &str) -> (Result<Fet
     let journal = Journal::default();
     let round = server.round(&journal, spec);
     let bound = round.on_behalf_of(KIND);
-    let fetched = bound.get(Get { location, accept: "application/json", unless: None }).await;
+    let fetched = bound.get(Get { location, accept: "application/json", unless: None, within: None }).await;
     let lines = journal.of(&id()).iter().rev().map(|a| format!("{} -> {}", a.asked, a.answer)).collect();
     (fetched, lines)
 }
@@ -65,7 +65,7 @@ async fn connections_are_used_again_within_a_round() {
     let round = server.round(&journal, plain());
     let bound = round.on_behalf_of(KIND);
     for location in ["/a", "/b", "/c"] {
-        let fetched = bound.get(Get { location, accept: "*/*", unless: None }).await.unwrap();
+        let fetched = bound.get(Get { location, accept: "*/*", unless: None, within: None }).await.unwrap();
         assert_eq!((fetched.status.as_u16(), &fetched.body[..]), (404, &b"no"[..]));
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
@@ -81,7 +81,8 @@ async fn a_conditional_request_is_nearly_free() {
     let journal = Journal::default();
     let round = server.round(&journal, plain());
     let bound = round.on_behalf_of(KIND);
-    let fetched = bound.get(Get { location: "/a", accept: "*/*", unless: Some("\"abc\"") }).await.unwrap();
+    let fetched =
+        bound.get(Get { location: "/a", accept: "*/*", unless: Some("\"abc\""), within: None }).await.unwrap();
     assert_eq!(fetched.status.as_u16(), 304);
     assert_eq!(&*journal.of(&id())[0].answer, "304, not modified");
 }
@@ -114,7 +115,7 @@ async fn another_host_is_asked_only_where_it_is_allowed_and_its_address_too() {
     let fetch = async |policy: AddressPolicy, allowed: Vec<String>| {
         let fetcher = Fetcher::new(policy, allowed, Journal::default());
         let round = fetcher.round(id(), Arc::new(plain()), server.address, None).unwrap();
-        round.on_behalf_of(KIND).get(Get { location: &location, accept: "*/*", unless: None }).await
+        round.on_behalf_of(KIND).get(Get { location: &location, accept: "*/*", unless: None, within: None }).await
     };
     let refused = fetch(AddressPolicy::default(), vec![]).await.unwrap_err();
     assert!(matches!(refused, FetchError::Refused(_)), "{refused}");
@@ -205,7 +206,7 @@ async fn broken_answers_have_a_reason() {
     let gone = Server::start(|_| async {}).await.address;
     let fetcher = Fetcher::new(AddressPolicy::default(), [], Journal::default());
     let round = fetcher.round(id(), Arc::new(plain()), gone, None).unwrap();
-    let refused = round.on_behalf_of(KIND).get(Get { location: "/a", accept: "*/*", unless: None }).await;
+    let refused = round.on_behalf_of(KIND).get(Get { location: "/a", accept: "*/*", unless: None, within: None }).await;
     assert!(matches!(refused, Err(FetchError::Connect(_))), "{refused:?}");
     let not_gzip = Server::http(|_| reply(200, "Content-Encoding: gzip\r\n", "plain")).await;
     assert!(matches!(get(&not_gzip, plain(), "/a").await.0, Err(FetchError::Protocol(_))));

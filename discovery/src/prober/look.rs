@@ -46,6 +46,8 @@ pub(super) struct Looked {
     pub(super) verdict: Verdict,
     pub(super) endpoint: SocketAddr,
     pub(super) confirm: Option<Duration>,
+    /// The probe's note for its next look, where the catalog has an older one.
+    pub(super) note: Option<String>,
 }
 
 impl Looker {
@@ -88,6 +90,10 @@ impl Looker {
             Err(error) => Err(error.to_string()),
         };
         self.count(&finding);
+        let note = match &finding {
+            Ok(Finding::Unchanged { hint }) => hint.clone(),
+            _ => None,
+        };
         let (verdict, finding) = match finding {
             Ok(Finding::NotThis) => (Verdict::NotThis, Finding::NotThis),
             Ok(Finding::Failed) => (Verdict::Failed("it could not be found out".into()), Finding::Failed),
@@ -100,7 +106,7 @@ impl Looker {
             Verdict::NotThis => was_known,
             _ => true,
         };
-        let mut looked = Looked { kind, verdict, endpoint, confirm: None };
+        let mut looked = Looked { kind, verdict, endpoint, confirm: None, note };
         if tell {
             let probed = Probed { upstream: job.upstream.clone(), kind: kind.kind(), endpoint, finding };
             match self.catalog.probed(probed).await {
@@ -138,7 +144,7 @@ impl Looker {
         let counts = self.outcomes.counts();
         let count: &AtomicU64 = match finding {
             Ok(Finding::Found { .. }) => &counts.found,
-            Ok(Finding::Unchanged) => &counts.unchanged,
+            Ok(Finding::Unchanged { .. }) => &counts.unchanged,
             Ok(Finding::NotThis) => &counts.none,
             Ok(Finding::Failed) | Err(_) => &counts.failed,
         };

@@ -265,8 +265,7 @@ impl Prober {
         let job = idle.and_then(|entry| {
             entry.waits = false;
             let known = &self.seen.by_id(&id)?.upstream.kinds;
-            let kinds = entry.tracked.due_kinds(now).into_iter();
-            let kinds = kinds.map(|kind| (kind, known.get(&kind.kind()).cloned())).collect::<Vec<_>>();
+            let kinds = entry.tracked.due_kinds(known, now);
             let endpoints = entry.tracked.candidates(ENDPOINTS);
             let spec = entry.tracked.spec().clone();
             let possible = !kinds.is_empty() && !endpoints.is_empty();
@@ -301,9 +300,7 @@ impl Prober {
             self.lanes.leave(round.lane, &id);
             entry.again |= !Arc::ptr_eq(&round.spec, entry.tracked.spec());
         }
-        for Looked { kind, verdict, endpoint, confirm } in looked {
-            entry.tracked.judged(kind, verdict, endpoint, confirm, now);
-        }
+        looked.into_iter().for_each(|looked| entry.tracked.judged(looked, now));
         match entry.again {
             true => entry.tracked.hurry(now),
             false => {

@@ -1,15 +1,17 @@
 //! One upstream as the prober sees it: which kinds it is offered to, and when next. Decides, and does nothing.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::model::{EndpointSet, UpstreamSpec};
+use catalog::model::{EndpointSet, Kind, KindState, UpstreamSpec};
 use catalog::snapshot::UpstreamEntry;
 use jiff::{SignedDuration, Timestamp};
 use plugins::FunctionKind;
 use tokio::time::Instant;
 
+use super::look::Looked;
 use super::outcome::{Discovery, KindLook, State, Verdict};
 use super::pace;
 
@@ -26,6 +28,8 @@ struct Offer {
     /// Whether it was found here once, so that a failure is news.
     established: bool,
     failures: u32,
+    /// The probe's newest note, where the catalog has an older one.
+    note: Option<String>,
     last: Option<(Instant, Timestamp)>,
     due: Instant,
 }
@@ -98,7 +102,7 @@ impl Tracked {
         let offer = |kind: &&'static dyn FunctionKind| {
             let established = is_established(*kind);
             let verdict = if established { Verdict::Found } else { Verdict::Waiting };
-            Offer { kind: *kind, verdict, established, failures: 0, last: None, due }
+            Offer { kind: *kind, verdict, established, failures: 0, note: None, last: None, due }
         };
         self.offers = offered.map(offer).collect();
         if self.offers.is_empty() && !self.off {
@@ -122,9 +126,18 @@ impl Tracked {
         self.due().is_some() && self.offers.iter().any(|offer| offer.verdict == Verdict::Waiting)
     }
 
-    /// The kinds that are due.
-    pub(super) fn due_kinds(&self, now: Instant) -> Vec<&'static dyn FunctionKind> {
-        self.offers.iter().filter(|offer| offer.due <= now + TOGETHER).map(|offer| offer.kind).collect()
+    /// The kinds that are due, each with what is known of it; `known` is what the catalog has.
+    pub(super) fn due_kinds(
+        &self,
+        known: &BTreeMap<Kind, KindState>,
+        now: Instant,
+    ) -> Vec<(&'static dyn FunctionKind, Option<KindState>)> {
+        let due = self.offers.iter().filter(|offer| offer.due <= now + TOGETHER);
+        let with_note = |offer: &Offer, state: &KindState| KindState {
+            hint: offer.note.clone().or_else(|| state.hint.clone()),
+            ..state.clone()
+        };
+        due.map(|offer| (offer.kind, known.get(&offer.kind.kind()).map(|state| with_note(offer, state)))).collect()
     }
 
     /// Which endpoints to ask, the first one first.
@@ -142,15 +155,9 @@ impl Tracked {
         &self.spec
     }
 
-    /// Writes down what a round found for one kind, through `endpoint`. `confirm`: when the catalog wants it confirmed.
-    pub(super) fn judged(
-        &mut self,
-        kind: &dyn FunctionKind,
-        verdict: Verdict,
-        endpoint: SocketAddr,
-        confirm: Option<Duration>,
-        now: Instant,
-    ) {
+    /// Writes down what a round found for one kind.
+    pub(super) fn judged(&mut self, looked: Looked, now: Instant) {
+        let Looked { kind, verdict, endpoint, confirm, note } = looked;
         self.asked = Some(endpoint);
         let others = self.offers.iter().any(|o| o.kind.kind() != kind.kind() && o.verdict == Verdict::Found);
         let Some(offer) = self.offers.iter_mut().find(|offer| offer.kind.kind() == kind.kind()) else { return };
@@ -161,6 +168,9 @@ impl Tracked {
         // A new instance that came during the round was not asked in it.
         let wait = self.newcomer.map_or(wait, |_| wait.min(pace::new_instance(&verdict)));
         offer.due = now + wait;
+        if verdict == Verdict::Found {
+            offer.note = note;
+        }
         offer.verdict = verdict;
         offer.last = Some((now, Timestamp::now()));
     }

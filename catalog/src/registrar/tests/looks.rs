@@ -105,7 +105,7 @@ async fn an_unchanged_answer_costs_nothing_durable() {
     let bench = bench().await;
     bench.finds(1, "a b").await;
     let (before, committed) = (bench.snapshot(), bench.store.committed());
-    for finding in [Finding::Unchanged, found("a b")] {
+    for finding in [Finding::Unchanged { hint: None }, found("a b")] {
         let merged = bench.probed("u", "rest", 1, finding).await;
         assert_eq!((merged.revision, merged.functions, merged.confirm_within), (before.revision, 2, None));
     }
@@ -113,7 +113,7 @@ async fn an_unchanged_answer_costs_nothing_durable() {
     // It is an answer like any other.
     bench.finds(1, "a").await;
     assert_eq!(bench.functions("u"), "a b ?");
-    bench.probed("u", "rest", 1, Finding::Unchanged).await;
+    bench.probed("u", "rest", 1, Finding::Unchanged { hint: None }).await;
     assert_eq!(bench.functions("u"), "a b");
     assert_eq!(bench.store.committed(), committed);
 }
@@ -130,7 +130,7 @@ async fn a_state_is_only_known_when_the_catalog_has_exactly_the_document() {
     bench.finds(1, "a c").await;
     assert_eq!(state(&bench), KindState { tls: false, digest: KindState::UNSETTLED, hint: None });
     // Whatever answers so cannot know.
-    assert!(bench.probed("u", "rest", 1, Finding::Unchanged).await.confirm_within.is_some());
+    assert!(bench.probed("u", "rest", 1, Finding::Unchanged { hint: None }).await.confirm_within.is_some());
     let bench = bench.kill().await;
     assert_eq!(bench.functions("u"), "a b c");
     bench.finds(1, "a c").await;
@@ -158,8 +158,8 @@ async fn three_denials_over_ten_minutes_remove() {
     check(&[(0, NotThis), (1, Failed), (1, NotThis)], "a b g").await;
     check(&[(0, NotThis), (300, Failed), (299, NotThis)], "a b g").await;
     check(&[(0, NotThis), (300, Failed), (300, NotThis)], "g").await;
-    check(&[(0, Failed), (300, Unchanged), (300, Failed), (300, Failed)], "a b g").await;
-    check(&[(0, Failed), (300, Unchanged), (300, Failed), (300, Failed), (300, Failed)], "g").await;
+    check(&[(0, Failed), (300, Unchanged { hint: None }), (300, Failed), (300, Failed)], "a b g").await;
+    check(&[(0, Failed), (300, Unchanged { hint: None }), (300, Failed), (300, Failed), (300, Failed)], "g").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -191,7 +191,8 @@ fn documents_of_other_kinds_keep_nothing() {
         spec: Default::default(),
         hosts: Vec::new(),
     };
-    let last: View = ["one", "two"].iter().map(|name| listed(name)).map(|target| (target.key.clone(), target)).collect();
+    let last: View =
+        ["one", "two"].iter().map(|name| listed(name)).map(|target| (target.key.clone(), target)).collect();
     let check = |text: &str, wanted: &[&str]| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.yaml"), text).unwrap();

@@ -43,15 +43,11 @@ async fn look(target: &Target, fetch: &dyn Fetch) -> Result<Finding, ProbeError>
     };
     let services = reflected.services.iter().map(String::as_bytes);
     let digest = reflected.files.digest([DESCRIBER].into_iter().chain(services));
+    let hint = Some(reflected.version.name().to_owned());
     if target.known.as_ref().is_some_and(|known| known.digest == digest) {
-        return Ok(Finding::Unchanged);
+        return Ok(Finding::Unchanged { hint });
     }
     let assembled = reflected.files.assemble();
     let description = describe(&reflected.services, &reflected.files, assembled, reflected.complaints);
-    Ok(Finding::Found {
-        description: Box::new(description),
-        digest,
-        tls: fetch.tls().await?,
-        hint: Some(reflected.version.name().into()),
-    })
+    Ok(Finding::Found { description: Box::new(description), digest, tls: fetch.tls().await?, hint })
 }

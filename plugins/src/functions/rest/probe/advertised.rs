@@ -1,6 +1,8 @@
 //! What an upstream says of where its description is: `Link: rel="service-desc"` (RFC 8631) on its root page and the linkset of
 //! `/.well-known/api-catalog` (RFC 9727).
 
+use std::time::Duration;
+
 use futures_util::future::join;
 use http::header::LINK;
 use http::{HeaderMap, StatusCode};
@@ -12,17 +14,22 @@ use crate::fetch::{Fetch, FetchError, Fetched, Get};
 /// The most descriptions that are tried: a catalog may list every service of an organisation.
 const MAX_LOCATIONS: usize = 8;
 
+/// How long it is waited for: the first usual place is asked at the same time, and what is there waits for what this says. A home page
+/// may take long.
+const WITHIN: Option<Duration> = Some(Duration::from_secs(2));
+
 /// The link relation.
 const SERVICE_DESC: &str = "service-desc";
 
 /// The locations of descriptions that the upstream names, in its order. An error only where it is gone.
 pub(super) async fn locations(fetch: &dyn Fetch) -> Result<Vec<String>, FetchError> {
-    let root = Get { location: "/", accept: "*/*", unless: None };
+    let root = Get { location: "/", accept: "*/*", unless: None, within: WITHIN };
     // A well-known path is one of the host, whatever the upstream's base path is.
     let catalog = Get {
         location: "//.well-known/api-catalog",
         accept: "application/linkset+json, application/json;q=0.9",
         unless: None,
+        within: WITHIN,
     };
     let (root, catalog) = join(fetch.get(root), fetch.get(catalog)).await;
     let mut locations = Vec::new();
@@ -44,6 +51,11 @@ pub(super) async fn locations(fetch: &dyn Fetch) -> Result<Vec<String>, FetchErr
     }
     locations.truncate(MAX_LOCATIONS);
     Ok(locations)
+}
+
+/// The location of what was answered, as [`locations`] says it.
+pub(super) fn location_of(answer: &Fetched) -> Option<String> {
+    location(&answer.url, answer.url.as_str())
 }
 
 /// The location of `reference`, found at `base`. One on the same host is a path, so that it holds for every endpoint.

@@ -1,9 +1,10 @@
 //! Finds the OpenAPI document of an upstream.
 //!
-//! It is looked for where it was last time (conditionally: an unchanged document costs one round trip), where a hint says, at the most
-//! usual paths, where the upstream itself says (`Link: rel="service-desc"`, RFC 8631; `/.well-known/api-catalog`, RFC 9727), and at
-//! all other usual paths, one after the other; the first document that can be read is the one. A path that answers with something else
-//! is passed over; one whose document is broken is remembered, and is the answer if no other is better.
+//! It is looked for where it was last time (conditionally: an unchanged document costs one round trip), where a hint says, where the
+//! upstream itself says (`Link: rel="service-desc"`, RFC 8631; `/.well-known/api-catalog`, RFC 9727), and at the usual paths, one after
+//! the other; the first document that can be read is the one. The most usual path is asked together with the upstream's own word,
+//! which goes before it, so that the two cost one round trip. A path that answers with something else is passed over; one whose
+//! document is broken is remembered, and is the answer if no other is better.
 //!
 //! What a document says of other hosts is never followed; where documents may come from is for [`Fetch`] to allow.
 
@@ -17,7 +18,7 @@ use std::collections::HashSet;
 
 use catalog::model::{Digest, KindState};
 use catalog::report::Finding;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture, join};
 use http::StatusCode;
 use http::header::ETAG;
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,6 @@ use crate::fetch::{Fetch, FetchError, Fetched, Get, offload};
 use crate::probe::{Probe, ProbeError, Target};
 
 pub use paths::DOCUMENT_PATHS;
-
-/// How many of the usual paths are tried before the upstream is asked what it says of itself: enough for the most common frameworks.
-const FIRST: usize = 4;
 
 /// To be raised when the same document is read differently than before: what older readers made of it is then no longer known.
 const READER: u32 = 1;
@@ -64,6 +62,8 @@ impl Note {
     }
 }
 
+type Answer = Result<Fetched, FetchError>;
+
 /// One look at one upstream.
 struct Look<'a> {
     target: &'a Target,
@@ -85,18 +85,41 @@ impl Look<'_> {
             return Ok(finding);
         }
         let paths = self.target.document_paths.clone();
-        let (first, others) = paths.split_at(FIRST.min(paths.len()));
-        for location in hint.into_iter().chain(first.iter().map(String::as_str)) {
-            if let Some(finding) = self.at(location, None).await? {
+        if let Some(location) = hint
+            && let Some(finding) = self.at(location, None).await?
+        {
+            return Ok(finding);
+        }
+        let usual = paths.first().filter(|path| self.asked.insert((*path).clone()));
+        let ask_usual = OptionFuture::from(usual.map(|path| self.ask(path, None)));
+        let (said, mut answer) = join(advertised::locations(self.fetch), ask_usual).await;
+        for location in &said? {
+            // What is asked for already is not asked for again.
+            let is_usual =
+                |answer: &Answer| answer.as_ref().ok().and_then(advertised::location_of).as_ref() == Some(location);
+            let finding = match answer.take_if(|answer| is_usual(answer)) {
+                Some(answer) => self.read(location, answer, None).await?,
+                None => self.at(location, None).await?,
+            };
+            if let Some(finding) = finding {
                 return Ok(finding);
             }
         }
-        for location in advertised::locations(self.fetch).await?.iter().chain(others) {
-            if let Some(finding) = self.at(location, None).await? {
+        if let (Some(path), Some(answer)) = (usual, answer)
+            && let Some(finding) = self.read(path, answer, None).await?
+        {
+            return Ok(finding);
+        }
+        for path in paths.iter() {
+            if let Some(finding) = self.at(path, None).await? {
                 return Ok(finding);
             }
         }
         self.trouble.map_or(Ok(Finding::NotThis), Err)
+    }
+
+    async fn ask(&self, location: &str, unless: Option<&str>) -> Answer {
+        self.fetch.get(Get { location, accept: ACCEPT, unless, within: None }).await
     }
 
     /// What is at `location`; `None` where it is no document that can be read. An error where nothing else needs to be asked.
@@ -104,7 +127,18 @@ impl Look<'_> {
         if !self.asked.insert(location.to_owned()) {
             return Ok(None);
         }
-        let fetched = match self.fetch.get(Get { location, accept: ACCEPT, unless }).await {
+        let answer = self.ask(location, unless).await;
+        self.read(location, answer, unless).await
+    }
+
+    /// What came from `location`; else as [`Self::at`].
+    async fn read(
+        &mut self,
+        location: &str,
+        answer: Answer,
+        unless: Option<&str>,
+    ) -> Result<Option<Finding>, ProbeError> {
+        let fetched = match answer {
             Ok(fetched) => fetched,
             Err(error) if ends_the_look(&error) => return Err(error.into()),
             Err(error) => {
@@ -113,7 +147,9 @@ impl Look<'_> {
             }
         };
         match fetched.status {
-            StatusCode::NOT_MODIFIED if unless.is_some() => Ok(Some(Finding::Unchanged)),
+            StatusCode::NOT_MODIFIED if unless.is_some() => {
+                Ok(Some(Finding::Unchanged { hint: self.target.known.as_ref().and_then(|known| known.hint.clone()) }))
+            }
             StatusCode::OK => self.document(location, fetched).await,
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || self.is_hint(location) => {
                 self.trouble.get_or_insert(ProbeError::Answered(format!("{location} answers {status}")));
@@ -127,20 +163,20 @@ impl Look<'_> {
     async fn document(&mut self, location: &str, fetched: Fetched) -> Result<Option<Finding>, ProbeError> {
         // The path counts: relative servers are resolved against it.
         let digest = Digest::of([&READER.to_be_bytes(), fetched.url.path().as_bytes(), &fetched.body]);
-        if self.target.known.as_ref().is_some_and(|known| known.digest == digest) {
-            return Ok(Some(Finding::Unchanged));
-        }
         let etag = fetched.headers.get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let hint = serde_json::to_string(&Note { reader: READER, location: location.to_owned(), etag }).ok();
+        if self.target.known.as_ref().is_some_and(|known| known.digest == digest) {
+            return Ok(Some(Finding::Unchanged { hint }));
+        }
         let read = offload(self.fetch, move || document::read(&fetched.body, &fetched.url)).await;
         let unreadable = |cause: String| ProbeError::Unreadable { location: location.to_owned(), cause };
         let trouble = match read {
             Some(Ok(description)) => {
-                let note = Note { reader: READER, location: location.to_owned(), etag };
                 return Ok(Some(Finding::Found {
                     description: Box::new(description),
                     digest,
                     tls: self.fetch.tls().await?,
-                    hint: serde_json::to_string(&note).ok(),
+                    hint,
                 }));
             }
             Some(Err(DocumentError::NotOpenApi)) if !self.is_hint(location) => return Ok(None),

@@ -14,6 +14,9 @@ use url::Url;
 use super::*;
 use crate::fetch::Work;
 
+/// Where an upstream says where its document is.
+const OWN_WORD: [&str; 2] = ["/", "//.well-known/api-catalog"];
+
 const DOCUMENT: &str = r#"{"openapi":"3.1.0","paths":{"/a":{"get":{}}}}"#;
 
 /// An upstream: what it answers where. Everywhere else 404, in HTML.
@@ -122,7 +125,7 @@ fn functions(finding: Result<Finding, ProbeError>) -> Vec<String> {
 fn the_most_common_place_costs_one_round_trip() {
     let upstream = Answers::default().with("/openapi.json", answer(200, DOCUMENT, &[]));
     assert_eq!(functions(upstream.look(&target(None, None))), ["GET /a"]);
-    assert_eq!(upstream.asked(), ["/openapi.json"]);
+    assert_eq!(upstream.asked(), OWN_WORD.into_iter().chain(["/openapi.json"]).collect::<Vec<_>>());
     assert_eq!(*upstream.worked.lock().unwrap(), 1);
 }
 
@@ -132,7 +135,7 @@ fn an_unchanged_document_is_told_by_its_etag_or_its_content() {
         let upstream = Answers::default().with("/openapi.yaml", answer(200, DOCUMENT, headers));
         let known = known(upstream.look(&target(None, None)).unwrap());
         upstream.asked.lock().unwrap().clear();
-        assert!(matches!(upstream.look(&target(None, Some(known))), Ok(Finding::Unchanged)));
+        assert!(matches!(upstream.look(&target(None, Some(known))), Ok(Finding::Unchanged { .. })));
         assert_eq!(upstream.asked(), [asked]);
     }
 }
@@ -149,7 +152,7 @@ fn a_changed_document_is_read_and_a_moved_one_found() {
 
     let moved = Answers::default().with("/swagger.json", new.clone());
     assert_eq!(functions(moved.look(&target(None, Some(known.clone())))), ["GET /b"]);
-    assert_eq!(moved.asked(), ["/openapi.yaml unless \"1\"", "/openapi.json", "/swagger.json"]);
+    assert_eq!(moved.asked()[3..], ["/openapi.json", "/swagger.json"]);
 
     let hinted = Answers::default().with("/own", new);
     assert_eq!(functions(hinted.look(&target(Some("/own"), Some(known)))), ["GET /b"]);
@@ -175,7 +178,7 @@ fn a_hint_goes_first_and_is_missed_when_it_is_wrong() {
     assert_eq!(message(&Answers::default().with("/own", answer(200, "{}", &[]))), "/own: no OpenAPI document");
     let elsewhere = Answers::default().with("/openapi.json", answer(200, DOCUMENT, &[]));
     assert_eq!(functions(elsewhere.look(&target(Some("/own"), None))), ["GET /a"]);
-    assert_eq!(elsewhere.asked(), ["/own", "/openapi.json"]);
+    assert_eq!(elsewhere.asked(), ["/own", OWN_WORD[0], OWN_WORD[1], "/openapi.json"]);
 }
 
 #[test]
@@ -192,11 +195,40 @@ fn the_upstream_may_say_where_it_is() {
     let upstream = Answers::default().with("//.well-known/api-catalog", answer(200, &catalog.to_string(), &[]));
     let upstream = upstream.with("//own.json", document());
     assert_eq!(functions(upstream.look(&target(None, None))), ["GET /a"]);
-    assert_eq!(upstream.asked()[FIRST..], ["/", "//.well-known/api-catalog", "//own.json"]);
+    assert_eq!(upstream.asked(), [OWN_WORD[0], OWN_WORD[1], "/openapi.json", "//own.json"]);
 
     let foreign = linked("<https://elsewhere.example/a>; rel=service-desc");
     let foreign = foreign.failing("https://elsewhere.example/a", FetchError::Refused("another host".into()));
     assert_eq!(foreign.look(&target(None, None)).unwrap_err().to_string(), "not asked: another host");
+}
+
+#[test]
+fn what_the_upstream_says_goes_before_what_is_usual() {
+    let other = r#"{"openapi":"3.1.0","paths":{"/other":{"get":{}}}}"#;
+    let saying = |link| Answers::default().with("/", answer(200, "", &[("link", link)]));
+    let upstream = saying("</own.json>; rel=service-desc").with("//own.json", answer(200, DOCUMENT, &[]));
+    let upstream = upstream.with("/openapi.json", answer(200, other, &[]));
+    assert_eq!(functions(upstream.look(&target(None, None))), ["GET /a"]);
+
+    let usual = saying("</base/openapi.json>; rel=service-desc").with("/openapi.json", answer(200, other, &[]));
+    assert_eq!(functions(usual.look(&target(None, None))), ["GET /other"]);
+    assert_eq!(usual.asked(), [OWN_WORD[0], OWN_WORD[1], "/openapi.json"], "it is asked for once");
+
+    let wrong = saying("</gone.json>; rel=service-desc").with("/openapi.json", answer(200, other, &[]));
+    assert_eq!(functions(wrong.look(&target(None, None))), ["GET /other"]);
+}
+
+#[test]
+fn the_same_document_under_another_etag_is_noted() {
+    let tagged = |etag| Answers::default().with("/openapi.yaml", answer(200, DOCUMENT, &[("etag", etag)]));
+    let mut known = known(tagged("\"1\"").look(&target(None, None)).unwrap());
+    let deployed = tagged("\"2\"");
+    for _ in 0..3 {
+        let Ok(Finding::Unchanged { hint }) = deployed.look(&target(None, Some(known.clone()))) else { panic!() };
+        known.hint = hint;
+    }
+    let unless = |etag| format!("/openapi.yaml unless \"{etag}\"");
+    assert_eq!(deployed.asked(), [unless(1), unless(2), unless(2)]);
 }
 
 #[test]
@@ -241,7 +273,7 @@ fn an_endpoint_that_is_away_or_hangs_is_not_asked_again() {
     ] {
         let upstream = Answers::default().failing("/openapi.json", error);
         assert!(matches!(upstream.look(&target(None, None)), Err(ProbeError::Fetch(_))));
-        assert_eq!(upstream.asked(), ["/openapi.json"]);
+        assert_eq!(upstream.asked(), [OWN_WORD[0], OWN_WORD[1], "/openapi.json"]);
     }
     let redirecting =
         Answers::default().failing("/openapi.json", FetchError::ForeignRedirect("https://login.example".into()));
@@ -257,7 +289,7 @@ fn paths_are_data() {
     let target = Target { document_paths: ["/only".to_owned()].into(), ..target(None, None) };
     let upstream = Answers::default();
     assert!(matches!(upstream.look(&target), Ok(Finding::NotThis)));
-    assert_eq!(upstream.asked(), ["/only", "/", "//.well-known/api-catalog"]);
+    assert_eq!(upstream.asked(), [OWN_WORD[0], OWN_WORD[1], "/only"]);
     let distinct: HashSet<_> = DOCUMENT_PATHS.iter().collect();
     assert!(distinct.len() == DOCUMENT_PATHS.len() && DOCUMENT_PATHS.iter().all(|path| path.starts_with('/')));
 }
