@@ -96,7 +96,7 @@ fn on_the_command_line() -> BoxFuture<'static, Stage> {
         Box::pin(std::future::ready(found))
     });
     let upstreams = vec!["one=http://one.test".parse().unwrap(), "two=http://127.0.0.1:2".parse().unwrap()];
-    let source = Box::new(fixed::Fixed::resolved_by(lookup, upstreams));
+    let source = Box::new(fixed::Fixed::resolved_by(lookup, "", upstreams));
     let fail = Box::new(move || failed.store(true, Ordering::Relaxed));
     Box::pin(std::future::ready(Stage { source, keys: "", fail }))
 }

@@ -131,7 +131,8 @@ fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
         0 => return Ok(Opened { note: "none given".into(), ..Opened::default() }),
         count => format!("{count} given"),
     };
-    Ok(Opened { sources: vec![Box::new(fixed::Fixed::new(settings.upstreams.clone()))], note })
+    let sources = fixed::Fixed::each(settings.upstreams.clone()).map(|source| Box::new(source) as Box<dyn Source>);
+    Ok(Opened { sources: sources.collect(), note })
 }
 
 fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -176,11 +177,12 @@ mod tests {
     #[test]
     fn settings_open_what_they_ask_for() {
         assert_eq!(opened(&Settings::default()).unwrap(), Vec::<String>::new());
-        let upstreams = vec!["a=http://127.0.0.1:1".parse().unwrap(), "b=http://127.0.0.1:2".parse().unwrap()];
-        let settings = Settings { upstreams, resources: vec!["a.yaml".into(), "dir".into()], ..Settings::default() };
-        assert_eq!(opened(&settings).unwrap(), ["static", "static=a.yaml", "static=dir"]);
+        let upstreams = ["b=http://127.0.0.1:1", "a=http://127.0.0.1:2", "b=http://127.0.0.1:3"];
+        let upstreams = upstreams.iter().map(|upstream| upstream.parse().unwrap()).collect();
+        let settings = Settings { upstreams, resources: vec!["/a.yaml".into(), "/dir".into()], ..Settings::default() };
+        assert_eq!(opened(&settings).unwrap(), ["static=a", "static=b", "static=/a.yaml", "static=/dir"]);
         let none = Settings { asked: vec!["none".into()], ..settings };
-        assert_eq!(opened(&none).unwrap().len(), 3);
+        assert_eq!(opened(&none).unwrap().len(), 4);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::model::SourceId;
@@ -50,8 +50,22 @@ pub struct Files {
 impl Files {
     /// Lists the upstreams at `path`, a file or a folder.
     pub fn new(path: PathBuf) -> Self {
-        Self { id: SourceId::new("static", &path.to_string_lossy()), path, lookup: hosts::system() }
+        Self { id: SourceId::new("static", &named(&path).to_string_lossy()), path, lookup: hosts::system() }
     }
+}
+
+/// `path` as one and the same place is always named: from the root, without detours. Links are not followed: what a place is for stays
+/// the same when a deployment lets its link lead elsewhere.
+fn named(path: &Path) -> PathBuf {
+    // Only an empty path, or one in a folder that is gone, has no place.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute.components().fold(PathBuf::new(), |mut named, part| {
+        match part {
+            Component::ParentDir => drop(named.pop()),
+            part => named.push(part),
+        }
+        named
+    })
 }
 
 impl Source for Files {

@@ -312,3 +312,17 @@ fn what_is_left_out_is_known_by_its_name() {
         check(&file).iter().map(left_out).map(|(what, _)| what.replace(file.to_str().unwrap(), "F")).collect();
     assert_eq!(shown, ["one in F:4:48", "F:6:1"]);
 }
+
+#[test]
+fn a_place_is_one_source_however_it_is_written() {
+    let here = std::env::current_dir().unwrap();
+    let check = |path: &str, wanted: &Path| {
+        let source = Files::new(path.into());
+        assert_eq!(source.id(), &SourceId::new("static", wanted.to_str().unwrap()), "{path}");
+    };
+    for path in ["res", "res/", "./res", "other/../res", &format!("{}//res/.", here.display())] {
+        check(path, &here.join("res"));
+    }
+    check("/etc/../res", Path::new("/res"));
+    check(".", &here);
+}
