@@ -208,7 +208,8 @@ fn probing(config: &Config) -> discovery::prober::Settings {
         false => given.document_paths.clone(),
     };
     let paths = given.more_document_paths.iter().cloned().chain(usual).collect();
-    discovery::prober::Settings { by_default: true, document_paths: paths }
+    let off = discovery::prober::Off { sources: given.off.sources.clone(), namespaces: given.off.namespaces.clone() };
+    discovery::prober::Settings { off, document_paths: paths }
 }
 
 /// Which addresses are never called. Ports that the system chooses are known only once the listeners are up, and the catalog is opened

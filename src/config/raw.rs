@@ -70,8 +70,20 @@ pub(crate) struct Discovery {
     pub(crate) more_document_paths: Vec<String>,
     /// Hosts beside the upstream itself that may hold its document or be redirected to.
     pub(crate) allowed_hosts: Vec<String>,
-    /// Link-local addresses that may be called, or `*`.
+    /// Link-local addresses that may be called.
     pub(crate) allowed_link_local: Vec<String>,
+    /// What is not looked at, unless what is registered there says that it is to be.
+    pub(crate) off: Off,
+}
+
+/// Where discovery is off.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Off {
+    /// Sources: a kind, or one of it as `GET /sources` calls it.
+    pub(crate) sources: Vec<String>,
+    /// Namespaces of upstreams.
+    pub(crate) namespaces: Vec<String>,
 }
 
 /// A duration as whole seconds.

@@ -13,12 +13,16 @@ fn config(args: &[&str], file: &str) -> anyhow::Result<Config> {
 
 #[test]
 fn flags_go_before_the_file_and_the_file_before_defaults() {
-    let file = "gateway: 127.0.0.1:1\nadmin: 127.0.0.1:2\ngrace: 7\nupstreams: {a: 'http://a'}\nvalidation: report\n";
+    let file = "discovery: {off: {sources: [consul], namespaces: [team]}}\ngateway: 127.0.0.1:1\nadmin: 127.0.0.1:2\ngrace: 7\nupstreams: {a: 'http://a'}\nvalidation: report\n";
     let got = config(&["--gateway", "127.0.0.1:9", "--upstream", "b=http://b", "--source", "none"], file).unwrap();
     assert_eq!((got.gateway.port(), got.admin.port()), (9, 2));
     assert_eq!((got.grace.as_secs(), got.warmup.as_secs()), (7, 10));
     assert_eq!(got.upstreams, ["a=http://a", "b=http://b"]);
     assert_eq!(got.validation, Validation::Report);
+    assert_eq!(
+        (&*got.discovery.off.sources, &*got.discovery.off.namespaces),
+        (&["consul".into()][..], &["team".into()][..])
+    );
     assert_eq!(got.public_url(got.gateway), "http://127.0.0.1:9");
 }
 

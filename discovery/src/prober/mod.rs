@@ -40,10 +40,19 @@ use tracked::{Eligibility, Tracked};
 /// What the prober is told by the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether an upstream is looked at whose source does not say.
-    pub by_default: bool,
+    /// What is not looked at.
+    pub off: Off,
     /// Paths where documents are usually found, in the order to try.
     pub document_paths: Arc<[String]>,
+}
+
+/// Where nothing is looked at, unless what is registered there says that it is to be.
+#[derive(Clone, Default, Debug)]
+pub struct Off {
+    /// Sources: a kind (`consul`), or one of it as `GET /sources` calls it (`consul=10.0.0.1:8500`).
+    pub sources: Vec<String>,
+    /// Namespaces of upstreams.
+    pub namespaces: Vec<String>,
 }
 
 /// Looks at upstreams.
@@ -109,7 +118,7 @@ impl Prober {
         Self {
             looker: Looker { catalog, fetcher, outcomes, document_paths: settings.document_paths },
             journal,
-            who: Eligibility { kinds, by_default: settings.by_default },
+            who: Eligibility { kinds, off: settings.off },
             requests,
             handle,
             progress,
@@ -170,12 +179,12 @@ impl Prober {
             };
             let endpoints = next.endpoints(id).cloned().unwrap_or_default();
             if let Some(there) = self.upstreams.get_mut(id) {
-                there.tracked.update(entry, endpoints, self.who, now);
+                there.tracked.update(entry, endpoints, &self.who, now);
             } else {
                 let old = first && !entry.upstream.kinds.is_empty();
                 let due = if old { now + pace::spread(nth, known) } else { now };
                 nth += usize::from(old);
-                let tracked = Tracked::new(entry, endpoints, self.who, due);
+                let tracked = Tracked::new(entry, endpoints, &self.who, due);
                 self.upstreams.insert(id.clone(), Entry::new(tracked));
             }
             self.requeue(id);

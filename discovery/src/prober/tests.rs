@@ -113,9 +113,13 @@ impl Run {
     }
 
     fn on(bench: Bench, policy: AddressPolicy) -> Self {
+        Self::without(Off::default(), bench, policy)
+    }
+
+    fn without(off: Off, bench: Bench, policy: AddressPolicy) -> Self {
         let journal = Journal::default();
         let fetcher = Fetcher::new(policy, [], journal.clone());
-        let settings = Settings { by_default: true, document_paths: Arc::from([]) };
+        let settings = Settings { off, document_paths: Arc::from([]) };
         let prober = Prober::new(bench.catalog.clone(), fetcher, journal, KINDS, settings);
         let (handle, mut tasks) = (prober.handle(), JoinSet::new());
         tasks.spawn(prober.run(std::future::pending()));
@@ -205,6 +209,25 @@ async fn who_is_not_to_be_looked_at_is_not() {
     assert!(matches!(run.handle.refresh(&UpstreamId::from("nobody-1")).await, Err(RefreshError::Unknown(_))));
     run.list("empty", does(&[("does", "hello")]), &["127.0.0.1:1"]).await;
     run.until(&empty, State::Found).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn discovery_is_off_where_a_setting_says_so() {
+    let check = async |sources: &[&str], namespaces: &[&str], rule: Option<&str>| {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let off = Off { sources: texts(sources), namespaces: texts(namespaces) };
+        let run = Run::without(off, Bench::new().await, AddressPolicy::default());
+        let said = run.list("one", does(&[("does", "hello")]), &["127.0.0.1:1"]).await;
+        let state = if rule.is_some() { State::Off } else { State::Found };
+        let shown = run.until(&said, state).await;
+        assert!(rule.is_none_or(|rule| shown.rule == rule), "{}", shown.rule);
+        let hints = Hints { discovery: Some(true), ..Hints::default() };
+        let asked = run.list("two", UpstreamSpec { hints, ..does(&[("does", "hello")]) }, &["127.0.0.1:1"]).await;
+        run.until(&asked, State::Found).await;
+    };
+    check(&["consul"], &["team"], None).await;
+    check(&["static"], &[], Some("discovery is off for the source static")).await;
+    check(&[], &["gloo-system"], Some("discovery is off for the namespace gloo-system")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::model::{EndpointSet, Kind, KindState, UpstreamSpec};
+use catalog::model::{EndpointSet, Kind, KindState, Upstream, UpstreamSpec};
 use catalog::snapshot::UpstreamEntry;
 use jiff::{SignedDuration, Timestamp};
 use plugins::FunctionKind;
 use tokio::time::Instant;
 
+use super::Off;
 use super::look::Looked;
 use super::outcome::{Discovery, KindLook, State, Verdict};
 use super::pace;
@@ -48,15 +49,25 @@ pub(super) struct Tracked {
 }
 
 /// What the settings say of which upstreams are looked at.
-#[derive(Clone, Copy)]
 pub(super) struct Eligibility {
     pub(super) kinds: &'static [&'static dyn FunctionKind],
-    pub(super) by_default: bool,
+    pub(super) off: Off,
+}
+
+impl Off {
+    /// The rule by which `upstream` is not looked at, where there is one.
+    fn rule(&self, upstream: &Upstream) -> Option<String> {
+        let (source, namespace) = (&upstream.origin.source, &*upstream.namespace);
+        let of_source = self.sources.iter().find(|off| **off == *source.kind || **off == source.to_string());
+        let of_namespace = self.namespaces.iter().find(|off| *off == namespace);
+        let rule = |what: &str, off: &String| format!("discovery is off for the {what} {off}");
+        of_source.map(|off| rule("source", off)).or_else(|| of_namespace.map(|off| rule("namespace", off)))
+    }
 }
 
 impl Tracked {
     /// An upstream that is new here, to be looked at from `due` on.
-    pub(super) fn new(entry: &UpstreamEntry, endpoints: EndpointSet, who: Eligibility, due: Instant) -> Self {
+    pub(super) fn new(entry: &UpstreamEntry, endpoints: EndpointSet, who: &Eligibility, due: Instant) -> Self {
         let (spec, offers) = (entry.upstream.spec.clone(), Vec::new());
         let mut tracked =
             Self { spec, endpoints, offers, rule: String::new(), off: false, newcomer: None, asked: None };
@@ -65,7 +76,7 @@ impl Tracked {
     }
 
     /// Takes what the catalog says now. What is looked for sooner because of it is due at once.
-    pub(super) fn update(&mut self, entry: &UpstreamEntry, endpoints: EndpointSet, who: Eligibility, now: Instant) {
+    pub(super) fn update(&mut self, entry: &UpstreamEntry, endpoints: EndpointSet, who: &Eligibility, now: Instant) {
         for offer in &mut self.offers {
             offer.established = entry.upstream.kinds.contains_key(&offer.kind.kind());
         }
@@ -86,15 +97,14 @@ impl Tracked {
 
     /// Decides anew which kinds it is offered to; all of them are due then. One that was found here once is offered it whatever is spoken
     /// now: only a look can deny it.
-    fn offer(&mut self, entry: &UpstreamEntry, who: Eligibility, due: Instant) {
+    fn offer(&mut self, entry: &UpstreamEntry, who: &Eligibility, due: Instant) {
         let protocol = self.spec.protocol;
         let said = self.spec.hints.discovery;
-        self.off = !said.unwrap_or(who.by_default);
-        self.rule = match (said, self.off) {
-            (Some(false), _) => "its source says that discovery is disabled".into(),
-            (Some(true), _) => "its source says that discovery is enabled".into(),
-            (None, true) => "discovery is off unless a source enables it".into(),
-            (None, false) => "discovery is on unless a source disables it".into(),
+        (self.off, self.rule) = match (said, who.off.rule(&entry.upstream)) {
+            (Some(false), _) => (true, "its source says that discovery is disabled".into()),
+            (Some(true), _) => (false, "its source says that discovery is enabled".into()),
+            (None, Some(rule)) => (true, rule),
+            (None, None) => (false, "discovery is on unless a source disables it".into()),
         };
         let is_established = |kind: &dyn FunctionKind| entry.upstream.kinds.contains_key(&kind.kind());
         let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(protocol));
