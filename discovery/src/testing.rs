@@ -1,12 +1,17 @@
 //! What tests stand on: a real catalog in memory.
 
+use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use catalog::model::{Endpoint, SourceId, UpstreamId, UpstreamSpec};
 use catalog::report::{Listed, Report};
-use catalog::store::Memory;
+use catalog::store::{ChangeSet, Each, Key, Memory, Space, Store, StoreError};
 use catalog::{Catalog, Settings, Snapshot};
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,7 +26,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let (catalog, registrar) = catalog::open(Arc::new(Memory::default()), Settings::default()).await.unwrap();
+        Self::on(Arc::new(Memory::default())).await
+    }
+
+    pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
+        let (catalog, registrar) = catalog::open(store, Settings::default()).await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(registrar.run());
         Self { catalog, _tasks: tasks }
@@ -40,6 +49,34 @@ impl Bench {
         let report = Report::Changed(Box::new(listed(name, spec, endpoints)));
         self.catalog.report(&source, report).await.unwrap();
         id(&self.catalog.snapshot(), name)
+    }
+}
+
+/// A store on a disk that may be full.
+#[derive(Default, Debug)]
+pub(crate) struct Disk {
+    pub(crate) is_full: AtomicBool,
+    inner: Memory,
+}
+
+impl Store for Disk {
+    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.load(space, each)
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        self.inner.get(key)
+    }
+
+    fn commit(&self, changes: Vec<ChangeSet>) -> BoxFuture<'_, Result<(), StoreError>> {
+        match self.is_full.load(Ordering::Relaxed) {
+            true => Box::pin(ready(Err(StoreError::Unavailable { act: "commit", cause: "the disk is full".into() }))),
+            false => self.inner.commit(changes),
+        }
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.watch()
     }
 }
 

@@ -12,8 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalog::CatalogError;
 use catalog::model::{Endpoint, Health, UpstreamSpec};
-use catalog::report::{Listed, Report};
+use catalog::report::{Listed, Receipt, Report};
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
@@ -24,6 +25,9 @@ pub(crate) use names::{Lookup, system};
 
 /// How long the first full list waits for names: one that hangs must not hide the others.
 const FIRST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// After a report that the store could not take: all is told again then.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// An upstream as it is written down.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,8 +103,9 @@ pub(crate) async fn keep(
         if !list.sent && patience.is_some_and(|end| list.names.all_answered() || Instant::now() >= end) {
             list.send_first().await?;
         }
+        let overdue = if list.sent { list.again } else { patience };
         let wait = async {
-            match patience.filter(|_| !list.sent) {
+            match overdue {
                 Some(end) => sleep_until(end).await,
                 None => std::future::pending().await,
             }
@@ -111,9 +116,20 @@ pub(crate) async fn keep(
                 patience = patience.or_else(|| Some(Instant::now() + FIRST_ANSWERS));
             }
             answer = list.names.next() => list.answered(answer).await?,
-            () = wait => {}
+            () = wait => list.send_again().await?,
         }
     }
+}
+
+/// Hands `report` to the catalog. Where the store cannot take it, `again` says when to tell all again: endpoints go on meanwhile.
+async fn send(reports: &Reports, report: Report, again: &mut Option<Instant>) -> Result<(), SourceError> {
+    match reports.send(report).await {
+        Ok(Receipt { held_back: Some(reason), .. }) => tracing::warn!("{reason}"),
+        Ok(_) => {}
+        Err(CatalogError::Store(_)) => _ = again.get_or_insert_with(|| Instant::now() + AGAIN),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// What is listed.
@@ -125,12 +141,14 @@ struct List<'a> {
     /// What the catalog has from an earlier run, for names that have no answer yet.
     held: HashMap<Arc<str>, Listed>,
     sent: bool,
+    /// When to tell all again, because a report was refused.
+    again: Option<Instant>,
 }
 
 impl<'a> List<'a> {
     fn new(reports: &'a Reports, lookup: Lookup) -> Self {
         let (targets, left_out, names) = (BTreeMap::new(), Vec::new(), Names::new(lookup));
-        Self { reports, targets, left_out, names, held: HashMap::new(), sent: false }
+        Self { reports, targets, left_out, names, held: HashMap::new(), sent: false, again: None }
     }
 
     /// Takes a new list; once the full one was sent, tells the catalog what changed. What is written down is all that there is: where
@@ -152,7 +170,8 @@ impl<'a> List<'a> {
         }
         for (key, target) in self.targets.iter().filter(|(key, target)| before.get(*key) != Some(target)) {
             tracing::debug!(%key, "changed");
-            self.reports.send(Report::Changed(Box::new(self.listed(target)))).await?;
+            let report = Report::Changed(Box::new(self.listed(target)));
+            send(self.reports, report, &mut self.again).await?;
         }
         Ok(())
     }
@@ -166,12 +185,17 @@ impl<'a> List<'a> {
         Ok(())
     }
 
+    /// Tells all again where that is due.
+    async fn send_again(&mut self) -> Result<(), SourceError> {
+        match self.again.take_if(|again| *again <= Instant::now()) {
+            Some(_) => self.send_all().await,
+            None => Ok(()),
+        }
+    }
+
     async fn send_all(&mut self) -> Result<(), SourceError> {
         let all = self.targets.values().map(|target| self.listed(target)).collect();
-        if let Some(reason) = self.reports.send(Report::Full(all)).await?.held_back {
-            tracing::warn!("{reason}");
-        }
-        Ok(())
+        send(self.reports, Report::Full(all), &mut self.again).await
     }
 
     /// Takes the answer for one name.
@@ -180,7 +204,8 @@ impl<'a> List<'a> {
         if changed && self.sent {
             for (key, target) in &self.targets {
                 if target.hosts.iter().any(|host| host.at == At::Name(answer.name.clone())) {
-                    self.reports.send(Report::Endpoints(key.clone(), self.endpoints(target))).await?;
+                    let report = Report::Endpoints(key.clone(), self.endpoints(target));
+                    send(self.reports, report, &mut self.again).await?;
                 }
             }
         }

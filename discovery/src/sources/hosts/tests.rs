@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use catalog::model::SourceId;
 use futures_util::stream;
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::board::{Board, State};
-use crate::testing::{Bench, addresses, pass};
+use crate::testing::{Bench, Disk, addresses, pass};
 
 /// What names lead to; a name that is not there hangs.
 type Zone = Arc<Mutex<HashMap<&'static str, Result<Vec<&'static str>, &'static str>>>>;
@@ -171,4 +172,31 @@ async fn a_list_that_lacks_nearly_all_of_the_one_before_is_doubted() {
     run.until("u0", &["10.0.0.1:80"]).await;
     pass(Duration::from_secs(600)).await;
     assert_eq!(run.bench.catalog.snapshot().upstream_count(), 29, "what is listed again is not missing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_full_addresses_go_on_and_all_is_told_when_it_is_not() {
+    let (zone, disk) = (Zone::default(), Arc::new(Disk::default()));
+    zone.lock().unwrap().insert("a.test", Ok(vec!["10.0.0.1"]));
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let items = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let mut run = Run { bench: Bench::on(disk.clone()).await, board: Board::default(), tasks: JoinSet::new() };
+    run.start(&zone, items);
+    let a = || target("a", &[("a.test", 80)]);
+    sender.send(written(vec![a()])).await.unwrap();
+    run.until("a", &["10.0.0.1:80"]).await;
+
+    disk.is_full.store(true, Ordering::Relaxed);
+    sender.send(written(vec![a(), target("b", &[("10.0.0.9", 80)])])).await.unwrap();
+    pass(Duration::from_secs(10)).await;
+    zone.lock().unwrap().insert("a.test", Ok(vec!["10.0.0.2"]));
+    run.until("a", &["10.0.0.2:80"]).await;
+    assert_eq!((addresses(&run.bench.catalog.snapshot(), "b"), run.tasks.len()), (None, 1));
+    sender.send(written(vec![target("b", &[("10.0.0.9", 80)])])).await.unwrap();
+    pass(Duration::from_secs(10)).await;
+    assert!(run.tasks.try_join_next().is_none(), "it runs on");
+
+    disk.is_full.store(false, Ordering::Relaxed);
+    run.until("b", &["10.0.0.9:80"]).await;
+    run.bench.wait(|snapshot| addresses(snapshot, "a").is_none()).await;
 }
