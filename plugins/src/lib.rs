@@ -1,4 +1,4 @@
-//! What a function kind is: how it is described, bound and called; and the filters that shape traffic.
+//! What a function kind is: how it is described, bound and called; the filters that shape traffic; and how TLS is spoken to upstreams.
 //!
 //! Nothing here opens a connection or starts a task. A [`Probe`] reaches the network through [`Fetch`] alone, and a
 //! [`BoundCall`] is data: the router carries what it says. A new kind is a folder under `functions/` and a row in [`registry`].
@@ -13,6 +13,7 @@ pub mod kind;
 pub mod probe;
 pub mod problem;
 pub mod registry;
+pub mod tls;
 
 pub use call::{
     Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole,

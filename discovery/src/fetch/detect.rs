@@ -78,7 +78,7 @@ fn read(first: &[u8]) -> Answer {
 
 /// Whether a handshake gets an answer that only TLS gives, be it a certificate that we do not trust.
 async fn shakes_hands(round: &Round) -> bool {
-    let Ok(config) = round.shared.configs.client(round.spec.tls.as_ref(), &[]).await else { return false };
+    let Ok(config) = round.tls_config(round.spec.tls.as_ref(), &[]).await else { return false };
     let Ok(stream) = round.connect().await else { return false };
     let shaken = TlsConnector::from(Arc::new(config)).connect(server_name(round), stream);
     match timeout(CONNECT, shaken).await {

@@ -121,10 +121,10 @@ async fn own_client(round: &Round, tls: bool) -> Result<Client, FetchError> {
     let same_name = round.spec.host.as_deref() == round.address.server_name();
     // HTTP/2 names the host in the request's target, which here is what TLS verifies: where the upstream is addressed by another
     // name, HTTP/1.1 says it.
-    let alpn: &[&[u8]] = if same_name { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    let alpn: &'static [&'static [u8]] = if same_name { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     let config = match tls {
-        true => round.shared.configs.client(round.spec.tls.as_ref(), alpn).await?,
-        false => round.shared.configs.none()?,
+        true => round.tls_config(round.spec.tls.as_ref(), alpn).await?,
+        false => plugins::tls::nobody().map_err(|cause| FetchError::Refused(format!("TLS: {cause}")))?,
     };
     let builder = client(config).dns_resolver(Arc::new(Pinned(round.endpoint)));
     builder.build().map_err(error)
@@ -142,7 +142,7 @@ async fn elsewhere(round: &Round, url: &Url) -> Result<Client, FetchError> {
     if let Some(reason) = ip.and_then(|ip| shared.policy.refuses(SocketAddr::new(ip, port))) {
         return Err(FetchError::Refused(reason));
     }
-    let config = shared.configs.client(None, &[b"h2", b"http/1.1"]).await?;
+    let config = round.tls_config(None, &[b"h2", b"http/1.1"]).await?;
     let checked = Checked { policy: shared.policy.clone(), port };
     client(config).dns_resolver(Arc::new(checked)).build().map_err(error)
 }

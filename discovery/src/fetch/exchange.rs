@@ -103,7 +103,7 @@ async fn connect(round: &Round, tls: bool) -> Result<Connection, FetchError> {
     if !tls {
         return shake(stream).await;
     }
-    let config = round.shared.configs.client(round.spec.tls.as_ref(), &[b"h2", b"http/1.1"]).await?;
+    let config = round.tls_config(round.spec.tls.as_ref(), &[b"h2", b"http/1.1"]).await?;
     let shaken = TlsConnector::from(Arc::new(config)).connect(server_name(round), stream);
     let stream = match timeout(CONNECT, shaken).await {
         Ok(Ok(stream)) => stream,

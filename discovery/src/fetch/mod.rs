@@ -14,14 +14,13 @@ mod place;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::model::{Kind, Protocol, UpstreamId, UpstreamSpec};
+use catalog::model::{Kind, Protocol, Tls, UpstreamId, UpstreamSpec};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -37,7 +36,6 @@ use crate::attempts::{Attempt, Journal};
 use crate::policy::AddressPolicy;
 use budget::Budget;
 use place::Address;
-use tls::Configs;
 
 /// For a connection, with its TLS handshake; three seconds are one lost SYN and its repetition.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -62,7 +60,6 @@ struct Shared {
     allowed_hosts: BTreeSet<String>,
     journal: Journal,
     budget: Budget,
-    configs: Configs,
     readers: Arc<Semaphore>,
 }
 
@@ -74,7 +71,6 @@ impl Fetcher {
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             journal,
             budget: Budget::default(),
-            configs: Configs::default(),
             readers: Arc::new(Semaphore::new(READERS)),
         }))
     }
@@ -130,6 +126,18 @@ impl Round {
 
     async fn spoken(&self) -> Result<bool, FetchError> {
         self.tls.get_or_try_init(|| detect::speaks_tls(self)).await.copied()
+    }
+
+    /// How to speak TLS as `tls` says, offering `alpn`.
+    async fn tls_config(
+        &self,
+        tls: Option<&Tls>,
+        alpn: &'static [&'static [u8]],
+    ) -> Result<rustls::ClientConfig, FetchError> {
+        let tls = tls.cloned().unwrap_or_default();
+        let made = spawn_blocking(move || plugins::tls::client(&tls, alpn)).await;
+        let refused = |cause: String| FetchError::Refused(format!("TLS: {cause}"));
+        made.map_err(|e| refused(e.to_string()))?.map_err(|e| refused(e.to_string()))
     }
 
     async fn connect(&self) -> Result<TcpStream, FetchError> {

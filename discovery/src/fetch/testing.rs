@@ -77,8 +77,8 @@ pub(crate) fn id() -> UpstreamId {
 
 /// Speaks TLS with the certificate of the test data, offering `alpn`.
 pub(crate) fn acceptor(alpn: &[&[u8]]) -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("testdata/cert.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("testdata/key.pem")).unwrap();
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../../../plugins/testdata/cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../../plugins/testdata/key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
@@ -88,7 +88,7 @@ pub(crate) fn acceptor(alpn: &[&[u8]]) -> TlsAcceptor {
 
 /// Settings that trust the certificate of the test data.
 pub(crate) fn trusting(server_name: Option<&str>) -> Tls {
-    let root_ca = concat!(env!("CARGO_MANIFEST_DIR"), "/src/fetch/testdata/cert.pem");
+    let root_ca = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/testdata/cert.pem");
     Tls { server_name: server_name.map(str::to_owned), root_ca: Some(root_ca.into()), insecure_skip_verify: false }
 }
 

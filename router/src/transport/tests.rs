@@ -10,9 +10,9 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Backend, Given, Speaks, World, run, upstream};
 
-/// For `upstream.test` and 127.0.0.1, signed by itself.
-const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/transport/testdata/cert.pem");
-const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/transport/testdata/key.pem");
+/// For `secure.test` and 127.0.0.1, signed by itself.
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/testdata/cert.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/testdata/key.pem");
 
 fn server(alpn: &[&[u8]]) -> Speaks {
     let certificate = CertificateDer::from_pem_file(CERTIFICATE).unwrap();
@@ -50,16 +50,16 @@ fn certificates_are_verified_as_configured() {
         let insecure = Tls { insecure_skip_verify: true, ..Tls::default() };
         let (h1, h2) = (&[&b"http/1.1"[..]][..], &[&b"h2"[..]][..]);
         for (alpn, grpc, host, tls, expected) in [
-            (h1, false, Some("upstream.test"), Some(&trusted), "http/1.1"),
-            (h1, false, Some("upstream.test:8443"), Some(&trusted), "http/1.1"),
+            (h1, false, Some("secure.test"), Some(&trusted), "http/1.1"),
+            (h1, false, Some("secure.test:8443"), Some(&trusted), "http/1.1"),
             (h1, false, None, Some(&trusted), "http/1.1"),
             (h1, false, Some("other.test"), Some(&trusted), "unreachable"),
-            (h1, false, Some("other.test"), Some(&renamed("upstream.test")), "http/1.1"),
-            (h1, false, Some("upstream.test"), Some(&renamed("other.test")), "unreachable"),
-            (h1, false, Some("upstream.test"), None, "unreachable"),
+            (h1, false, Some("other.test"), Some(&renamed("secure.test")), "http/1.1"),
+            (h1, false, Some("secure.test"), Some(&renamed("other.test")), "unreachable"),
+            (h1, false, Some("secure.test"), None, "unreachable"),
             (h1, false, Some("other.test"), Some(&insecure), "http/1.1"),
-            (h2, true, Some("upstream.test"), Some(&trusted), "https"),
-            (h1, true, Some("upstream.test"), Some(&trusted), "unreachable"),
+            (h2, true, Some("secure.test"), Some(&trusted), "https"),
+            (h1, true, Some("secure.test"), Some(&trusted), "unreachable"),
             (h1, false, None, Some(&renamed("not a name")), "unbindable"),
             (h1, false, None, Some(&Tls { root_ca: Some("/nowhere/ca.pem".into()), ..Tls::default() }), "unbindable"),
             (h1, false, None, Some(&Tls { root_ca: Some(KEY.into()), ..Tls::default() }), "unbindable"),

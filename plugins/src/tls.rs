@@ -1,0 +1,114 @@
+//! How TLS is spoken to upstreams: one answer for what looks at them and for what calls them, so that what was found can be called.
+//!
+//! Preparing it reads files, and the machine's own authorities once: nothing for a request, nor for a thread that carries others.
+
+use std::sync::{Arc, LazyLock};
+
+use catalog::model::Tls;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+/// Why TLS cannot be prepared.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The authorities in a file cannot be read.
+    #[error("the authorities in {0} cannot be read: {1}")]
+    Authorities(String, String),
+    /// The TLS library's own.
+    #[error(transparent)]
+    Library(#[from] rustls::Error),
+}
+
+/// How to speak TLS as `tls` says, offering the protocols `alpn`. Blocks.
+pub fn client(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, TlsError> {
+    let mut config = match &tls.root_ca {
+        _ if tls.insecure_skip_verify => nobody()?,
+        Some(file) => trusting(Arc::new(authorities(file)?))?,
+        None => trusting(MACHINE.clone())?,
+    };
+    if tls.insecure_skip_verify {
+        config.dangerous().set_certificate_verifier(Arc::new(Unverified(PROVIDER.clone())));
+    }
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
+}
+
+/// A configuration that trusts nobody, for clients that speak no TLS.
+pub fn nobody() -> Result<ClientConfig, TlsError> {
+    trusting(Arc::new(RootCertStore::empty()))
+}
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+
+/// The machine's own authorities. Those that cannot be read are left out, so that the others still count: a machine without any refuses
+/// every server.
+static MACHINE: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "some of the machine's authorities cannot be read");
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    Arc::new(roots)
+});
+
+fn trusting(roots: Arc<RootCertStore>) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(PROVIDER.clone()).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The authorities in a PEM file.
+fn authorities(file: &str) -> Result<RootCertStore, TlsError> {
+    let unreadable = |cause: String| TlsError::Authorities(file.to_owned(), cause);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(e.to_string()))? {
+        let certificate = certificate.map_err(|e| unreadable(e.to_string()))?;
+        roots.add(certificate).map_err(|e| unreadable(e.to_string()))?;
+    }
+    match roots.is_empty() {
+        true => Err(unreadable("there is no certificate in it".into())),
+        false => Ok(roots),
+    }
+}
+
+/// Takes any certificate, where an upstream's settings say so. Signatures are still checked: the peer holds the key that it shows.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
