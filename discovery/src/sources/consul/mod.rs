@@ -76,13 +76,13 @@ impl Consul {
     async fn watch(&self, catalog: &dyn Tell) -> Result<Infallible, ConsulError> {
         let client = Client::new(&self.settings).await?;
         let tools = Tools { client: &client, view: &self.view, resolver: &self.resolver };
-        let names = self.view.begin(&self.data_centres(&client).await?, || catalog.held());
+        let names = self.view.begin(&Self::data_centres(&client).await?, || catalog.held());
         let (count, counted) = channel(names.len());
         let mut running = FuturesUnordered::new();
         for place in names.into_iter().enumerate() {
             running.push(self.centre(tools, place, counted.clone()));
         }
-        let mut later = self.more_data_centres(&client);
+        let mut later = Self::more_data_centres(&client);
         loop {
             tokio::select! {
                 Some(Err(broken)) = running.next() => return Err(broken),
@@ -123,20 +123,17 @@ impl Consul {
     }
 
     /// The data centres to begin with, the agent's own first.
-    async fn data_centres(&self, client: &Client) -> Result<Vec<Arc<str>>, ConsulError> {
+    async fn data_centres(client: &Client) -> Result<Vec<Arc<str>>, ConsulError> {
         let local = match client.read::<wire::Agent>(&["agent", "self"], None).await {
             Ok(agent) => agent.body.config.datacenter,
             // Needs agent:read, which nothing else here does; the nearest is listed first.
             Err(ConsulError { cause: Cause::Forbidden(_), .. }) => String::new(),
             Err(error) => return Err(error),
         };
-        let mut names = match self.settings.data_centres.is_empty() {
-            true => client.read::<Vec<String>>(&["catalog", "datacenters"], None).await?.body,
-            false => self.settings.data_centres.clone(),
-        };
+        let mut names = client.read::<Vec<String>>(&["catalog", "datacenters"], None).await?.body;
         match names.iter().position(|name| *name == local) {
             Some(at) => names[..=at].rotate_right(1),
-            None if self.settings.data_centres.is_empty() && !local.is_empty() => names.insert(0, local),
+            None if !local.is_empty() => names.insert(0, local),
             None => {}
         }
         if names.is_empty() {
@@ -147,11 +144,8 @@ impl Consul {
         Ok(names.into_iter().map(Arc::from).collect())
     }
 
-    /// The data centres that Consul lists from time to time; nothing where the settings name them.
-    fn more_data_centres<'a>(&'a self, client: &'a Client) -> BoxStream<'a, Vec<Arc<str>>> {
-        if !self.settings.data_centres.is_empty() {
-            return stream::pending().boxed();
-        }
+    /// The data centres that Consul lists from time to time.
+    fn more_data_centres(client: &Client) -> BoxStream<'_, Vec<Arc<str>>> {
         let lists = stream::unfold((), move |()| async move {
             sleep(crate::backoff::jitter(limits::DATA_CENTRES_EVERY)).await;
             let listed = client.read::<Vec<String>>(&["catalog", "datacenters"], None).await;

@@ -16,7 +16,6 @@ pub struct Settings {
     pub(super) token_file: Option<PathBuf>,
     pub(super) login: Option<(String, Option<Secret>)>,
     pub(super) tls: TlsFiles,
-    pub(super) data_centres: Vec<String>,
 }
 
 /// How TLS to the agent is made.
@@ -104,14 +103,7 @@ impl Settings {
             token_file: path("CONSUL_HTTP_TOKEN_FILE"),
             login,
             tls,
-            data_centres: Vec::new(),
         })
-    }
-
-    /// Watches these data centres alone. Without this it is all that the agent knows.
-    pub fn with_data_centres(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        self.data_centres = names.into_iter().collect();
-        self
     }
 
     /// The agent's address.

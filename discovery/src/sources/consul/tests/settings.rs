@@ -47,12 +47,9 @@ fn the_rest_is_read_too_and_no_secret_shows() {
             ("CONSUL_NAMESPACE", "team"),
         ],
     );
-    let settings = settings.unwrap().with_data_centres(["dc2".to_owned()]);
-    let shown = format!("{settings:#?}");
+    let shown = format!("{:#?}", settings.unwrap());
     assert!(!shown.contains("t0ken") && !shown.contains("passw0rd") && !shown.contains("team"), "{shown}");
-    for part in
-        ["***", "/token", "\"me\"", "accept_any: true", "/ca.pem", "/c.pem", "/k.pem", "server.dc1.consul", "dc2"]
-    {
+    for part in ["***", "/token", "\"me\"", "accept_any: true", "/ca.pem", "/c.pem", "/k.pem", "server.dc1.consul"] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
 }
