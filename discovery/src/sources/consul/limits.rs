@@ -66,6 +66,8 @@ pub(super) const DISBELIEF: Duration = Duration::from_secs(300);
 pub(super) const MASS: usize = 10;
 /// How often a full list that was held back is told again.
 pub(super) const TELL_AGAIN: Duration = Duration::from_secs(30);
+/// How soon a report is told again that the store could not take: as often as the store itself is tried again.
+pub(super) const REFUSED: Duration = Duration::from_secs(1);
 /// Reports on their way at a time, so that the catalog can commit several together.
 pub(super) const REPORTS: usize = 16;
 

@@ -1,5 +1,5 @@
 //! Tells the catalog what the view says: a full list first, what changes after, several reports at a time but never two of one
-//! service. A slow catalog makes reports newer, not more.
+//! service. A slow catalog makes reports newer, not more. What the catalog cannot write down is told again, and holds up nothing else.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::view::{Extent, View};
 use super::{Tell, limits};
 
-/// Publishes `view` until the catalog refuses.
+/// Publishes `view` until the catalog is closed.
 pub(super) async fn publish(view: &View, reports: &dyn Tell) -> Result<Infallible, CatalogError> {
     let mut publisher = Publisher {
         view,
@@ -23,15 +23,17 @@ pub(super) async fn publish(view: &View, reports: &dyn Tell) -> Result<Infallibl
         on_their_way: FuturesUnordered::new(),
         busy: HashSet::new(),
         told: HashMap::new(),
+        refused: Vec::new(),
+        again: None,
         phase: Phase::Reading,
     };
     loop {
         let changed = view.changed();
         publisher.advance();
-        let overdue = publisher.phase.overdue_at();
+        let overdue = publisher.overdue_at();
         tokio::select! {
             () = changed => {}
-            Some((service, receipt)) = publisher.on_their_way.next() => publisher.arrived(service, receipt?),
+            Some((service, receipt)) = publisher.on_their_way.next() => publisher.arrived(service, receipt)?,
             () = sleep_until(overdue) => publisher.overdue(),
         }
     }
@@ -47,8 +49,12 @@ struct Publisher<'a> {
     on_their_way: FuturesUnordered<BoxFuture<'a, Acknowledged>>,
     /// The services among them.
     busy: HashSet<Arc<str>>,
-    /// What the catalog was told last of each service.
-    told: HashMap<Arc<str>, Listed>,
+    /// What the catalog was told last of each service; `None` where nobody knows what it has.
+    told: HashMap<Arc<str>, Option<Listed>>,
+    /// Services of which it refused a report, to be told again …
+    refused: Vec<Arc<str>>,
+    /// … then.
+    again: Option<Instant>,
     phase: Phase,
 }
 
@@ -61,21 +67,10 @@ enum Phase {
     Waiting(Instant),
     /// The full list is on its way.
     Telling,
-    /// The full list is told. If it was held back, it is told again then.
+    /// The full list is told. If it was held back or refused, it is told again then.
     Told(Option<Instant>),
     /// The full list is due, the first one or again.
     Due,
-}
-
-impl Phase {
-    fn overdue_at(self) -> Instant {
-        /// No wait of a source is as long.
-        const NEVER: Duration = Duration::from_secs(86_400);
-        match self {
-            Self::Waiting(until) | Self::Told(Some(until)) => until,
-            _ => Instant::now() + NEVER,
-        }
-    }
 }
 
 impl Publisher<'_> {
@@ -98,20 +93,34 @@ impl Publisher<'_> {
         }
     }
 
+    fn overdue_at(&self) -> Instant {
+        /// No wait of a source is as long.
+        const NEVER: Duration = Duration::from_secs(86_400);
+        let phase = match self.phase {
+            Phase::Waiting(until) | Phase::Told(Some(until)) => Some(until),
+            _ => None,
+        };
+        phase.into_iter().chain(self.again).min().unwrap_or_else(|| Instant::now() + NEVER)
+    }
+
     fn overdue(&mut self) {
+        let now = Instant::now();
+        if self.again.take_if(|again| *again <= now).is_some() {
+            self.refused.drain(..).for_each(|service| self.view.tell_again(&service));
+        }
         match self.phase {
-            Phase::Waiting(_) => {
+            Phase::Waiting(until) if until <= now => {
                 tracing::warn!("a data centre cannot be read; what the catalog holds of it stays");
                 self.phase = Phase::Due;
             }
-            Phase::Told(Some(_)) => self.phase = Phase::Due,
+            Phase::Told(Some(until)) if until <= now => self.phase = Phase::Due,
             _ => {}
         }
     }
 
     fn tell_all(&mut self) {
         let all = self.view.all();
-        self.told = all.iter().map(|listed| (listed.key.clone(), listed.clone())).collect();
+        self.told = all.iter().map(|listed| (listed.key.clone(), Some(listed.clone()))).collect();
         self.send(None, Report::Full(all));
         self.phase = Phase::Telling;
     }
@@ -121,14 +130,14 @@ impl Publisher<'_> {
             let Some((service, listed)) = self.view.next(|service| self.busy.contains(service)) else { break };
             let told = self.told.get(&service);
             let report = match (told, listed) {
-                (Some(told), Some(now)) if *told == now => continue,
-                (Some(told), Some(now)) if told.spec == now.spec => {
+                (Some(Some(told)), Some(now)) if *told == now => continue,
+                (Some(Some(told)), Some(now)) if told.spec == now.spec => {
                     let endpoints = now.endpoints.clone();
-                    self.told.insert(service.clone(), now);
+                    self.told.insert(service.clone(), Some(now));
                     Report::Endpoints(service.clone(), endpoints)
                 }
                 (_, Some(now)) => {
-                    self.told.insert(service.clone(), now.clone());
+                    self.told.insert(service.clone(), Some(now.clone()));
                     Report::Changed(Box::new(now))
                 }
                 (Some(_), None) => {
@@ -147,15 +156,30 @@ impl Publisher<'_> {
         self.on_their_way.push(Box::pin(async move { (service, reports.tell(report).await) }));
     }
 
-    fn arrived(&mut self, service: Option<Arc<str>>, receipt: Receipt) {
-        match service {
-            Some(service) => _ = self.busy.remove(&service),
-            None => {
+    fn arrived(
+        &mut self,
+        service: Option<Arc<str>>,
+        receipt: Result<Receipt, CatalogError>,
+    ) -> Result<(), CatalogError> {
+        let retry = Instant::now() + limits::REFUSED;
+        match (service, receipt) {
+            (Some(service), Ok(_)) => _ = self.busy.remove(&service),
+            // Endpoints are shown whatever the store does, so the run goes on; a new one would begin with another full list.
+            (Some(service), Err(CatalogError::Store(_))) => {
+                self.busy.remove(&service);
+                self.told.insert(service.clone(), None);
+                self.refused.push(service);
+                self.again.get_or_insert(retry);
+            }
+            (None, Err(CatalogError::Store(_))) => self.phase = Phase::Told(Some(retry)),
+            (None, Ok(receipt)) => {
                 if let Some(reason) = &receipt.held_back {
                     tracing::warn!("the full list is held back: {reason}");
                 }
                 self.phase = Phase::Told(receipt.held_back.map(|_| Instant::now() + limits::TELL_AGAIN));
             }
+            (_, Err(error)) => return Err(error),
         }
+        Ok(())
     }
 }

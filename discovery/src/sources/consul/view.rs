@@ -186,6 +186,11 @@ impl View {
         Some((name, listed))
     }
 
+    /// `service` is to be published again, as it is then.
+    pub(super) fn tell_again(&self, service: &Arc<str>) {
+        self.state().mark(service);
+    }
+
     /// Waits for a change. Ask for it before looking.
     pub(super) fn changed(&self) -> Notified<'_> {
         self.changed.notified()

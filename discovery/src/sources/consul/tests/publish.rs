@@ -6,6 +6,7 @@ use std::time::Duration;
 use catalog::CatalogError;
 use catalog::model::Health;
 use catalog::report::{Listed, Receipt, Report};
+use catalog::store::StoreError;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -21,11 +22,18 @@ struct Notebook {
     told: Mutex<Vec<String>>,
     acknowledge: Semaphore,
     hold_back: Mutex<bool>,
+    /// Whether the store fails: nothing but endpoints is taken then.
+    full_disk: Mutex<bool>,
 }
 
 impl Notebook {
     fn new(acknowledge: usize) -> Self {
-        Self { told: Mutex::default(), acknowledge: Semaphore::new(acknowledge), hold_back: Mutex::new(false) }
+        Self {
+            told: Mutex::default(),
+            acknowledge: Semaphore::new(acknowledge),
+            hold_back: Mutex::default(),
+            full_disk: Mutex::default(),
+        }
     }
 
     fn told(&self) -> Vec<String> {
@@ -48,6 +56,9 @@ impl Tell for Notebook {
         Box::pin(async move {
             self.told.lock().unwrap().push(text);
             self.acknowledge.acquire().await.unwrap().forget();
+            if *self.full_disk.lock().unwrap() && !matches!(report, Report::Endpoints(..)) {
+                return Err(StoreError::Unavailable { act: "commit", cause: "the disk is full".into() }.into());
+            }
             let held_back = matches!(report, Report::Full(_)) && *self.hold_back.lock().unwrap();
             Ok(Receipt { revision: 1, held_back: held_back.then(|| "too much".to_owned()) })
         })
@@ -167,6 +178,57 @@ async fn a_great_loss_is_a_full_list_and_told_again_while_it_is_held_back() {
     let _ = timeout(limits::TELL_AGAIN, &mut running).await;
     assert_eq!(catalog.told(), ["full s00:1"]);
     let _ = timeout(limits::TELL_AGAIN * 10, &mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_cannot_take_is_told_again_and_holds_up_nothing_else() {
+    let (view, catalog) = (View::default(), Notebook::new(1_000));
+    view.begin(&[name("dc1")], Vec::new);
+    for service in ["a", "b"] {
+        view.put(0, &name(service), part("x", &["passing"]));
+    }
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full a:1 b:1"]);
+    *catalog.full_disk.lock().unwrap() = true;
+    let many: Vec<_> = (0..2 * limits::REPORTS).map(|n| name(&format!("new-{n}"))).collect();
+    for service in &many {
+        view.put(0, service, part("x", &["passing"]));
+    }
+    view.remove(0, &[name("b")]);
+    settle(&mut running).await;
+    assert_eq!(catalog.told().len(), many.len() + 1);
+    view.put(0, &name("a"), part("x", &["critical"]));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints a:0"]);
+    *catalog.full_disk.lock().unwrap() = false;
+    let _ = timeout(limits::REFUSED, &mut running).await;
+    let told = catalog.told();
+    assert_eq!((told.len(), told.contains(&"removed b".to_owned())), (many.len() + 1, true), "{told:?}");
+    let _ = timeout(limits::REFUSED * 3, &mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_list_that_the_store_cannot_take_is_told_again() {
+    let (view, catalog) = (View::default(), Notebook::new(1_000));
+    *catalog.full_disk.lock().unwrap() = true;
+    view.begin(&[name("dc1")], Vec::new);
+    view.put(0, &name("a"), part("x", &["passing"]));
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full a:1"]);
+    view.put(0, &name("a"), part("x", &["critical"]));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints a:0"]);
+    let _ = timeout(limits::REFUSED, &mut running).await;
+    *catalog.full_disk.lock().unwrap() = false;
+    let _ = timeout(limits::REFUSED, &mut running).await;
+    assert_eq!(catalog.told(), ["full a:1", "full a:1"]);
+    let _ = timeout(limits::REFUSED * 3, &mut running).await;
     assert_eq!(catalog.told(), [] as [&str; 0]);
 }
 
