@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::model::SourceId;
-use catalog::report::{Receipt, Report};
+use catalog::report::Report;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -51,9 +51,6 @@ pub struct Status {
     /// How long the catalog took to make its last report visible, in milliseconds.
     #[serde(rename = "lagMs", skip_serializing_if = "Option::is_none")]
     pub lag: Option<u64>,
-    /// Why its last full list is held back, while it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub held_back: Option<String>,
     /// How often it was run again.
     pub restarts: u64,
     /// What the place has and the source does not list, and why.
@@ -74,6 +71,27 @@ pub struct Failure {
 struct Row {
     status: Status,
     listed: HashMap<Arc<str>, usize>,
+}
+
+/// What a report says of how many endpoints there are.
+pub(crate) enum Counted {
+    /// These upstreams, and no other.
+    All(HashMap<Arc<str>, usize>),
+    /// This upstream has so many.
+    One(Arc<str>, usize),
+    /// This upstream is none any more.
+    None(Arc<str>),
+}
+
+impl From<&Report> for Counted {
+    fn from(report: &Report) -> Self {
+        match report {
+            Report::Full(all) => Self::All(all.iter().map(|l| (l.key.clone(), l.endpoints.len())).collect()),
+            Report::Changed(one) => Self::One(one.key.clone(), one.endpoints.len()),
+            Report::Endpoints(key, endpoints) => Self::One(key.clone(), endpoints.len()),
+            Report::Removed(key) => Self::None(key.clone()),
+        }
+    }
 }
 
 /// All states. Cheap to clone; every clone is the same board.
@@ -110,21 +128,15 @@ impl Board {
         });
     }
 
-    pub(crate) fn reported(&self, source: &SourceId, report: Report, receipt: &Receipt, lag: Duration) {
+    pub(crate) fn reported(&self, source: &SourceId, counted: Counted, lag: Duration) {
         self.change(source, |row| {
-            let taken = receipt.held_back.is_none();
-            match report {
-                Report::Full(all) if taken => {
-                    row.listed = all.into_iter().map(|l| (l.key, l.endpoints.len())).collect()
-                }
-                Report::Full(_) => {}
-                Report::Changed(one) => drop(row.listed.insert(one.key, one.endpoints.len())),
-                Report::Removed(key) => drop(row.listed.remove(&key)),
-                Report::Endpoints(key, endpoints) => drop(row.listed.insert(key, endpoints.len())),
+            match counted {
+                Counted::All(all) => row.listed = all,
+                Counted::One(key, endpoints) => drop(row.listed.insert(key, endpoints)),
+                Counted::None(key) => drop(row.listed.remove(&key)),
             }
             row.status.upstreams = row.listed.len();
             row.status.endpoints = row.listed.values().sum();
-            row.status.held_back.clone_from(&receipt.held_back);
             row.status.lag = lag.as_millis().try_into().ok();
             row.status.last_success = Some(Timestamp::now());
             row.status.enter(State::Ok);
@@ -184,7 +196,6 @@ fn starting(source: &SourceId) -> Status {
         upstreams: 0,
         endpoints: 0,
         lag: None,
-        held_back: None,
         restarts: 0,
         left_out: BTreeMap::new(),
     }
@@ -207,26 +218,24 @@ mod tests {
     fn reports_are_counted() {
         let (board, source) = (Board::default(), SourceId::new("static", ""));
         board.add(&source);
-        let check = |report: Report, held_back: Option<&str>, counts: (usize, usize)| {
-            let receipt = Receipt { revision: 1, held_back: held_back.map(str::to_owned) };
-            board.reported(&source, report, &receipt, Duration::from_millis(3));
+        let check = |report: Report, counts: (usize, usize)| {
+            board.reported(&source, Counted::from(&report), Duration::from_millis(3));
             let status = board.read().remove(0);
             assert_eq!((status.upstreams, status.endpoints), counts);
-            assert_eq!((status.state, status.lag, status.held_back.as_deref()), (State::Ok, Some(3), held_back));
+            assert_eq!((status.state, status.lag), (State::Ok, Some(3)));
         };
-        check(Report::Full(vec![listed("a", 2), listed("b", 1)]), None, (2, 3));
-        check(Report::Endpoints("a".into(), vec![]), None, (2, 1));
-        check(Report::Changed(Box::new(listed("c", 4))), None, (3, 5));
-        check(Report::Removed("b".into()), None, (2, 4));
-        check(Report::Full(vec![]), Some("too much"), (2, 4));
-        check(Report::Full(vec![]), None, (0, 0));
+        check(Report::Full(vec![listed("a", 2), listed("b", 1)]), (2, 3));
+        check(Report::Endpoints("a".into(), vec![]), (2, 1));
+        check(Report::Changed(Box::new(listed("c", 4))), (3, 5));
+        check(Report::Removed("b".into()), (2, 4));
+        check(Report::Full(vec![]), (0, 0));
     }
 
     #[test]
     fn a_failure_keeps_what_was_listed() {
         let (board, source) = (Board::default(), SourceId::new("static", ""));
         board.add(&source);
-        board.reported(&source, Report::Full(vec![listed("a", 1)]), &Receipt::default(), Duration::ZERO);
+        board.reported(&source, Counted::from(&Report::Full(vec![listed("a", 1)])), Duration::ZERO);
         board.failed(&source, "gone".into());
         let status = board.read().remove(0);
         assert_eq!((status.state, status.upstreams, status.restarts), (State::Failing, 1, 1));

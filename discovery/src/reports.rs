@@ -5,7 +5,7 @@ use catalog::report::{Listed, Receipt, Report};
 use catalog::{Catalog, CatalogError};
 use tokio::time::Instant;
 
-use crate::board::Board;
+use crate::board::{Board, Counted};
 
 /// Where one source's reports go. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,9 +29,9 @@ impl Reports {
 
     /// Hands `report` to the catalog. Returns when the catalog has it durable and visible.
     pub async fn send(&self, report: Report) -> Result<Receipt, CatalogError> {
-        let (began, counted) = (Instant::now(), report.clone());
+        let (began, counted) = (Instant::now(), Counted::from(&report));
         let receipt = self.catalog.report(&self.source, report).await?;
-        self.board.reported(&self.source, counted, &receipt, began.elapsed());
+        self.board.reported(&self.source, counted, began.elapsed());
         Ok(receipt)
     }
 

@@ -1,5 +1,6 @@
 //! What an operator asks: is it alive, is it ready, what does it measure, where does its catalog come from.
 
+use std::collections::HashMap;
 use std::io::Seek;
 
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use catalog::snapshot::HeldBack;
 use futures_util::stream;
 use http::{StatusCode, header};
 use plugins::Reason;
@@ -55,6 +57,9 @@ pub(super) async fn about(State(api): State<Api>) -> Json<Value> {
 /// `GET /sources`
 #[utoipa::path(get, path = "/api/v1/sources", tag = "daemon", responses((status = 200, description = "The state of each source")))]
 pub(super) async fn sources(State(api): State<Api>) -> Json<Value> {
+    let snapshot = api.catalog.snapshot();
+    let held: HashMap<String, &HeldBack> =
+        snapshot.sources().filter_map(|(id, view)| Some((id.to_string(), view.held_back.as_ref()?))).collect();
     let items: Vec<Value> = api
         .board
         .read()
@@ -62,10 +67,13 @@ pub(super) async fn sources(State(api): State<Api>) -> Json<Value> {
         .map(|status| {
             let mut item = serde_json::to_value(&status).unwrap_or_default();
             item["name"] = Value::String(status.source.clone());
+            if let Some(held) = held.get(&status.source) {
+                item["heldBack"] = Value::String(held.stale.reason.clone());
+            }
             item
         })
         .collect();
-    Json(json!({ "total": items.len(), "items": items, "next": null, "revision": api.catalog.snapshot().revision }))
+    Json(json!({ "total": items.len(), "items": items, "next": null, "revision": snapshot.revision }))
 }
 
 /// `POST /sources/{source}/accept`
