@@ -1,5 +1,6 @@
 //! All kinds of sources, as one table. A new kind is a folder under `sources/` and a row here.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalog::model::SourceId;
@@ -123,7 +124,14 @@ pub fn open(settings: &Settings) -> Result<Vec<(&'static SourceKind, Opened)>, S
         let known: Vec<_> = selectable().collect();
         return Err(SettingsError::UnknownKind(unknown.kind.clone(), known.join(", ")));
     }
-    SOURCE_KINDS.iter().map(|kind| Ok((kind, (kind.open)(settings)?))).collect()
+    let mut ids = BTreeSet::new();
+    let open = |kind: &'static SourceKind| {
+        let mut opened = (kind.open)(settings)?;
+        // What is given twice, in whatever words, is one source.
+        opened.sources.retain(|source| ids.insert(source.id().clone()));
+        Ok((kind, opened))
+    };
+    SOURCE_KINDS.iter().map(open).collect()
 }
 
 fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -147,16 +155,22 @@ fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
     if settings.looks_around() && settings.variable("CONSUL_HTTP_ADDR").is_some() {
         addresses.push(None);
     }
-    addresses.dedup();
+    let read = |address: Option<&str>| {
+        let agent = consul::Settings::from_environment(address, |name| settings.variable(name));
+        agent.map_err(|error| SettingsError::Unusable("consul", error.to_string()))
+    };
     let mut opened = Opened::default();
     let mut agents = Vec::new();
     for address in addresses {
-        let instance = address.as_deref().unwrap_or_default();
-        let agent = consul::Settings::from_environment(address.as_deref(), |name| settings.variable(name));
-        let agent = agent.map_err(|error| SettingsError::Unusable("consul", error.to_string()))?;
+        let agent = read(address.as_deref())?;
         agents.push(agent.address().to_string());
+        // The agent that Consul's own tools would ask is the same source however it is given, and wherever it moves.
+        let instance = match read(None).is_ok_and(|usual| usual.place() == agent.place()) {
+            true => String::new(),
+            false => agent.place(),
+        };
         let in_use = settings.in_use.clone().unwrap_or_else(|| watch::channel(InUse::default()).1);
-        opened.sources.push(Box::new(Consul::new(SourceId::new("consul", instance), agent, in_use)));
+        opened.sources.push(Box::new(Consul::new(SourceId::new("consul", &instance), agent, in_use)));
     }
     opened.note = match agents.is_empty() {
         true => "not asked for, and CONSUL_HTTP_ADDR is not set".into(),
@@ -197,6 +211,9 @@ mod tests {
         check(&["none"], Some(named), &[]);
         check(&["consul"], None, &["consul"]);
         check(&["consul=10.0.0.2:8500", "consul"], Some(named), &["consul=10.0.0.2:8500", "consul"]);
+        check(&["consul=http://10.0.0.1:8500/"], Some(named), &["consul"]);
+        check(&["consul=localhost:8500", "consul=http://127.0.0.1:8500"], None, &["consul"]);
+        check(&["consul=b:1", "consul=a", "consul=http://B:1/"], None, &["consul=b:1", "consul=a:80"]);
         let wrong = Settings { asked: vec!["consul=ftp://x".into()], ..Settings::default() };
         assert!(opened(&wrong).unwrap_err().starts_with("--source consul: "));
     }

@@ -110,6 +110,17 @@ impl Settings {
     pub fn address(&self) -> &Url {
         &self.address
     }
+
+    /// The same in the fewest words, equal for all ways of writing it: `10.0.0.1:8500`, `https://consul.test:443/path`.
+    pub fn place(&self) -> String {
+        let scheme = if self.address.scheme() == "https" { "https://" } else { "" };
+        let host = match self.address.host_str().unwrap_or_default() {
+            "localhost" => "127.0.0.1",
+            host => host,
+        };
+        let port = self.address.port_or_known_default().unwrap_or_default();
+        format!("{scheme}{host}:{port}{}", self.address.path().trim_end_matches('/'))
+    }
 }
 
 fn parse_address(text: &str, ssl: bool) -> Result<Url, SettingsError> {
