@@ -24,6 +24,8 @@ pub struct Listed {
 pub enum Report {
     /// Everything that the source has. Only this can prove an absence.
     Full(Vec<Listed>),
+    /// Everything that the source is told of. It doubts itself that the rest is gone: that is held back, however little it is.
+    Doubted(Vec<Listed>),
     /// One upstream is new or changed.
     Changed(Box<Listed>),
     /// The source says that this one is gone.

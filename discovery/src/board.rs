@@ -86,7 +86,9 @@ pub(crate) enum Counted {
 impl From<&Report> for Counted {
     fn from(report: &Report) -> Self {
         match report {
-            Report::Full(all) => Self::All(all.iter().map(|l| (l.key.clone(), l.endpoints.len())).collect()),
+            Report::Full(all) | Report::Doubted(all) => {
+                Self::All(all.iter().map(|l| (l.key.clone(), l.endpoints.len())).collect())
+            }
             Report::Changed(one) => Self::One(one.key.clone(), one.endpoints.len()),
             Report::Endpoints(key, endpoints) => Self::One(key.clone(), endpoints.len()),
             Report::Removed(key) => Self::None(key.clone()),
@@ -145,8 +147,11 @@ impl Board {
 
     pub(crate) fn alive(&self, source: &SourceId) {
         self.change(source, |row| {
-            row.status.last_success = Some(Timestamp::now());
-            row.status.enter(State::Ok);
+            // What never reported has nothing that could be as of now.
+            if row.status.last_success.is_some() {
+                row.status.last_success = Some(Timestamp::now());
+                row.status.enter(State::Ok);
+            }
         });
     }
 

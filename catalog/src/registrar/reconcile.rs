@@ -17,7 +17,8 @@ impl Stage<'_> {
     /// What `source` says; `order` is when it arrived.
     pub(super) fn report(&mut self, source: &SourceId, report: Report, order: u64) -> Receipt {
         let held_back = match report {
-            Report::Full(listed) => self.full(source, listed, order),
+            Report::Full(listed) => self.full(source, listed, order, false),
+            Report::Doubted(listed) => self.full(source, listed, order, true),
             Report::Changed(listed) => {
                 self.list(source, *listed, order);
                 None
@@ -40,8 +41,8 @@ impl Stage<'_> {
         Receipt { revision: self.batch.snapshot.revision, held_back }
     }
 
-    /// Adds and changes what is listed, and removes what is not, unless that is too much to be believed.
-    fn full(&mut self, source: &SourceId, mut listed: Vec<Listed>, order: u64) -> Option<String> {
+    /// Adds and changes what is listed, and removes what is not, unless the source doubts that or it is too much to be believed.
+    fn full(&mut self, source: &SourceId, mut listed: Vec<Listed>, order: u64, is_doubted: bool) -> Option<String> {
         // Newcomers that want one name get it in the same order at every start.
         listed.sort_by(|a, b| a.key.cmp(&b.key));
         listed.dedup_by(|a, b| a.key == b.key);
@@ -52,7 +53,7 @@ impl Stage<'_> {
         for listed in listed {
             self.list(source, listed, order);
         }
-        if Sources::is_doubtful(missing.len(), known.len()) {
+        if (is_doubted && !missing.is_empty()) || Sources::is_doubtful(missing.len(), known.len()) {
             return Some(self.sources.hold(source, missing, before, known.len(), (self.now, self.batch.now)));
         }
         missing.iter().for_each(|key| self.unlist(source, key));

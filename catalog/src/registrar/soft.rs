@@ -72,7 +72,7 @@ impl Registrar {
             Request::Report(source, report, answer) => {
                 let is_heard = self.sources.heard(&source);
                 let is_news = match &report {
-                    Report::Full(all) => self.show_endpoints(&source, all),
+                    Report::Full(all) | Report::Doubted(all) => self.show_endpoints(&source, all),
                     Report::Changed(one) => self.show_endpoints(&source, std::slice::from_ref(one)),
                     Report::Removed(_) | Report::Endpoints(..) => false,
                 };

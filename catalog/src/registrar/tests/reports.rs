@@ -160,6 +160,21 @@ async fn a_list_that_lacks_too_much_waits_for_five_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_source_itself_doubts_is_held_back() {
+    let bench = Bench::new().await;
+    bench.full("consul", &["a", "b", "c"]).await.unwrap();
+    let doubted = |keys: &[&str]| Report::Doubted(keys.iter().map(|key| listed(key)).collect());
+    assert_eq!(bench.report("consul", doubted(&["a", "b", "c"])).await.unwrap().held_back, None);
+    assert!(bench.report("consul", doubted(&["a", "c"])).await.unwrap().held_back.is_some());
+    assert_eq!(bench.names(), ["a", "b!", "c"]);
+    bench.report("consul", Report::Changed(Box::new(listed("b")))).await.unwrap();
+    assert_eq!(bench.names(), ["a", "b", "c"]);
+    bench.report("consul", doubted(&["a", "c"])).await.unwrap();
+    bench.catalog.accept(&SourceId::new("consul", "")).await.unwrap();
+    assert_eq!(bench.names(), ["a", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_is_held_back_is_accepted_or_contradicted() {
     let consul = SourceId::new("consul", "");
     let bench = Bench::new().await;

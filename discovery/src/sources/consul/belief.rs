@@ -32,8 +32,8 @@ pub(super) enum Missing {
 }
 
 impl Belief {
-    /// Judges a list that lacks `missing` of the `known` services, the `first` of a run or a later one. An error means that the
-    /// list says nothing at all.
+    /// Judges a list that lacks `missing` of the `known` services, the `first` of a run or a later one. What is doubted already is
+    /// neither known nor missing, but to the first. An error means that the list says nothing at all.
     pub(super) fn judge(
         &mut self,
         list: &Answer<Services>,
@@ -50,15 +50,16 @@ impl Belief {
             if now.saturating_duration_since(since) < limits::DISBELIEF {
                 return Err(Cause::Vanished);
             }
-        } else {
-            self.nothing_since = None;
+            (self.index, self.itself, self.doubt) = (list.index, itself, None);
+            return Ok(Missing::Gone);
         }
-        self.itself = itself;
+        (self.nothing_since, self.itself) = (None, itself);
         // An index goes backwards where the data were lost or replaced. And what vanished while nobody could look, and is
-        // more than half, vanished more likely with the data than by itself.
+        // more than half, vanished more likely with the data, or with the right to see it, than by itself; so did very many at once.
         // Told once: a run that begins during the doubt, or first thing after, does not renew it.
         let decided = self.doubt.take_if(|until| now >= *until).is_some() || self.doubt.is_some();
-        let lost = list.index < self.index || (first && !decided && 2 * missing > known);
+        let most = 2 * missing > known;
+        let lost = list.index < self.index || (most && if first { !decided } else { missing > limits::MASS });
         if lost {
             self.doubt = Some(now + limits::DISBELIEF);
         }

@@ -62,7 +62,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an answer that loses too much is not believed: Consul's catalog comes back piece by piece after a loss, as the
 /// agents sync their services into it, and an agent syncs at the latest after some two minutes.
 pub(super) const DISBELIEF: Duration = Duration::from_secs(300);
-/// A loss of this many upstreams at once, and of more than half, is told as a full list, which the catalog may hold back.
+/// A loss of more services than this at once, and of more than half, is doubted.
 pub(super) const MASS: usize = 10;
 /// How often a full list that was held back is told again.
 pub(super) const TELL_AGAIN: Duration = Duration::from_secs(30);
@@ -71,8 +71,9 @@ pub(super) const REFUSED: Duration = Duration::from_secs(1);
 /// Reports on their way at a time, so that the catalog can commit several together.
 pub(super) const REPORTS: usize = 16;
 
-/// How long a host's addresses hold before it is resolved again.
-pub(super) const RESOLVED: Duration = Duration::from_secs(30);
+/// How often the list of services is asked for without waiting for a change, as Consul wakes no query for lost rights, and hosts are
+/// resolved again.
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
 /// The longest wait for the resolver.
 pub(super) const RESOLVE: Duration = Duration::from_secs(5);
 /// Lookups at a time; each holds a thread.

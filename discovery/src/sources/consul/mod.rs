@@ -75,7 +75,7 @@ impl Consul {
     /// Watches until the local data centre fails twice in a row.
     async fn watch(&self, catalog: &dyn Tell) -> Result<Infallible, ConsulError> {
         let client = Client::new(&self.settings).await?;
-        let tools = Tools { client: &client, view: &self.view, resolver: &self.resolver };
+        let tools = Tools { client: &client, view: &self.view, catalog, resolver: &self.resolver };
         let names = self.view.begin(&Self::data_centres(&client).await?, || catalog.held());
         let (count, counted) = channel(names.len());
         let mut running = FuturesUnordered::new();
@@ -174,6 +174,9 @@ pub trait Tell: Send + Sync {
 
     /// What the catalog holds of this source.
     fn held(&self) -> Vec<Listed>;
+
+    /// Consul answered, and what the catalog was told is as of now.
+    fn alive(&self);
 }
 
 impl Tell for Reports {
@@ -183,5 +186,9 @@ impl Tell for Reports {
 
     fn held(&self) -> Vec<Listed> {
         Reports::held(self)
+    }
+
+    fn alive(&self) {
+        Reports::alive(self);
     }
 }

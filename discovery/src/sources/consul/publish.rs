@@ -81,7 +81,7 @@ impl Publisher<'_> {
             Phase::Reading | Phase::Waiting(_) => extent == Extent::Everything,
             Phase::Due => true,
             Phase::Telling => false,
-            Phase::Told(_) => self.view.mass(),
+            Phase::Told(_) => self.view.is_doubted(),
         };
         match self.phase {
             // After a change that is still on its way, so that the list is the later word.
@@ -119,9 +119,11 @@ impl Publisher<'_> {
     }
 
     fn tell_all(&mut self) {
-        let all = self.view.all();
+        let (all, doubted) = self.view.all();
+        let is_doubted = !doubted.is_empty();
         self.told = all.iter().map(|listed| (listed.key.clone(), Some(listed.clone()))).collect();
-        self.send(None, Report::Full(all));
+        self.told.extend(doubted.into_iter().map(|service| (service, None)));
+        self.send(None, if is_doubted { Report::Doubted(all) } else { Report::Full(all) });
         self.phase = Phase::Telling;
     }
 

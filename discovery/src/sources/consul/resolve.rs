@@ -39,7 +39,7 @@ impl Resolver {
 
     async fn lookup(&self, name: &str) -> Vec<IpAddr> {
         let last = match self.remembered(name) {
-            Some(known) if known.asked.elapsed() < limits::RESOLVED / 2 => return known.addresses,
+            Some(known) if known.asked.elapsed() < limits::AGAIN / 2 => return known.addresses,
             known => known.map(|known| known.addresses).unwrap_or_default(),
         };
         // Never closed: a permit always comes.
@@ -66,7 +66,7 @@ impl Resolver {
     fn remember(&self, name: &str, addresses: &[IpAddr]) {
         let now = Instant::now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // A host in use is asked for every RESOLVED; what nobody asks for goes.
+        // A host in use is asked for every AGAIN; what nobody asks for goes.
         known.retain(|_, known| now.duration_since(known.asked) < limits::DISBELIEF);
         known.insert(name.to_owned(), Known { asked: now, addresses: addresses.to_vec() });
     }

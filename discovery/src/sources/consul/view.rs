@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::belief::{Belief, Missing};
 use super::client::Answer;
 use super::error::Cause;
-use super::limits;
 use super::map::{self, Part};
 use super::wire::Services;
 
@@ -29,14 +28,16 @@ struct State {
     /// Services that differ from what was published, in the order in which they changed.
     dirty: VecDeque<Arc<str>>,
     marked: HashSet<Arc<str>>,
-    /// So much is gone that only a full list may say so.
-    mass: bool,
+    /// More is doubted than the catalog was told; only a full list can say so.
+    is_doubted: bool,
 }
 
 #[derive(Debug)]
 struct Centre {
     name: Arc<str>,
     services: BTreeMap<Arc<str>, Part>,
+    /// Those of them that Consul lists no more, and that are not believed gone.
+    doubted: BTreeSet<Arc<str>>,
     belief: Belief,
     /// Was read as a whole, in this run or an earlier one.
     known: bool,
@@ -75,7 +76,7 @@ impl View {
         state.centres.iter_mut().for_each(|centre| centre.fresh = false);
         state.dirty.clear();
         state.marked.clear();
-        state.mass = false;
+        state.is_doubted = false;
         state.centres.iter().map(|centre| centre.name.clone()).collect()
     }
 
@@ -126,12 +127,21 @@ impl View {
         true
     }
 
+    /// The data centre at `at` lists its `doubted` services no more, and all others: those that it had doubted before too.
+    pub(super) fn doubt(&self, at: usize, doubted: BTreeSet<Arc<str>>) {
+        let mut state = self.state();
+        let before = std::mem::replace(&mut state.centres[at].doubted, doubted.clone());
+        before.difference(&doubted).for_each(|service| state.mark(service));
+        state.is_doubted |= !doubted.is_subset(&before);
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// The data centre at `at` has `gone` no more.
     pub(super) fn remove(&self, at: usize, gone: &[Arc<str>]) {
         let mut state = self.state();
-        let before = state.centres[at].services.len();
-        state.mass |= gone.len() > limits::MASS && 2 * gone.len() > before;
         for service in gone {
+            state.centres[at].doubted.remove(service);
             if state.centres[at].services.remove(service).is_some() {
                 state.mark(service);
             }
@@ -160,30 +170,35 @@ impl View {
         }
     }
 
-    /// Whether so much is gone at once that only a full list may say so.
-    pub(super) fn mass(&self) -> bool {
-        self.state().mass
+    /// Whether more is doubted than the last full list said.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.state().is_doubted
     }
 
-    /// Everything, for a full list; nothing is dirty after.
-    pub(super) fn all(&self) -> Vec<Listed> {
+    /// Everything that is listed, for a full list, and what is doubted; nothing is dirty after.
+    pub(super) fn all(&self) -> (Vec<Listed>, Vec<Arc<str>>) {
         let mut state = self.state();
         state.dirty.clear();
         state.marked.clear();
-        state.mass = false;
+        state.is_doubted = false;
         let names: BTreeSet<_> = state.centres.iter().flat_map(|c| c.services.keys()).collect();
-        names.into_iter().filter_map(|name| state.listed(name)).collect()
+        let (doubted, listed): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| state.doubts(name));
+        (listed.into_iter().filter_map(|name| state.listed(name)).collect(), doubted.into_iter().cloned().collect())
     }
 
     /// The service that has waited longest to be published, but for those that `busy` says no to; with what is to be said of it,
-    /// `None` where it is gone.
+    /// `None` where it is gone. Nothing is said of one that is doubted.
     pub(super) fn next(&self, busy: impl Fn(&str) -> bool) -> Option<(Arc<str>, Option<Listed>)> {
         let mut state = self.state();
-        let at = state.dirty.iter().position(|name| !busy(name))?;
-        let name = state.dirty.remove(at)?;
-        state.marked.remove(&name);
-        let listed = state.listed(&name);
-        Some((name, listed))
+        loop {
+            let at = state.dirty.iter().position(|name| !busy(name))?;
+            let name = state.dirty.remove(at)?;
+            state.marked.remove(&name);
+            if !state.doubts(&name) {
+                let listed = state.listed(&name);
+                return Some((name, listed));
+            }
+        }
     }
 
     /// `service` is to be published again, as it is then.
@@ -208,6 +223,12 @@ impl State {
         }
     }
 
+    /// Whether all data centres that have `service` doubt that they still do.
+    fn doubts(&self, service: &str) -> bool {
+        let mut having = self.centres.iter().filter(|centre| centre.services.contains_key(service)).peekable();
+        having.peek().is_some() && having.all(|centre| centre.doubted.contains(service))
+    }
+
     fn listed(&self, service: &Arc<str>) -> Option<Listed> {
         map::merge(service, self.centres.iter().map(|centre| centre.services.get(service)))
     }
@@ -215,6 +236,13 @@ impl State {
 
 impl Centre {
     fn new(name: &Arc<str>) -> Self {
-        Self { name: name.clone(), services: BTreeMap::new(), belief: Belief::default(), known: false, fresh: false }
+        Self {
+            name: name.clone(),
+            services: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            belief: Belief::default(),
+            known: false,
+            fresh: false,
+        }
     }
 }

@@ -18,6 +18,10 @@ pub(super) struct State {
     pub(super) listed: BTreeMap<Arc<str>, Listed>,
     /// How many full lists there were.
     pub(super) full: usize,
+    /// What is missing from the last full list, which the source doubted itself.
+    pub(super) doubted: BTreeSet<Arc<str>>,
+    /// How often it was told that nothing changed.
+    pub(super) alive: usize,
     /// Why the source broke last.
     pub(super) broken: Option<String>,
     lost: BTreeSet<Arc<str>>,
@@ -75,21 +79,36 @@ impl Tell for Played {
     fn held(&self) -> Vec<Listed> {
         self.0.borrow().listed.values().cloned().collect()
     }
+
+    fn alive(&self) {
+        self.0.send_modify(|state| state.alive += 1);
+    }
 }
 
 impl State {
     fn take(&mut self, report: Report) {
         self.text.push_str(&format!("{report:?}\n"));
         match report {
+            Report::Doubted(all) => {
+                self.full += 1;
+                self.broken = None;
+                self.doubted = self.listed.keys().filter(|key| all.iter().all(|l| l.key != **key)).cloned().collect();
+                self.listed.extend(all.into_iter().map(|listed| (listed.key.clone(), listed)));
+            }
             Report::Full(all) => {
+                self.doubted.clear();
                 self.full += 1;
                 self.broken = None;
                 let before = std::mem::take(&mut self.listed);
                 self.listed = all.into_iter().map(|listed| (listed.key.clone(), listed)).collect();
                 self.lost.extend(before.into_keys().filter(|key| !self.listed.contains_key(key)));
             }
-            Report::Changed(listed) => _ = self.listed.insert(listed.key.clone(), *listed),
+            Report::Changed(listed) => {
+                self.doubted.remove(&listed.key);
+                self.listed.insert(listed.key.clone(), *listed);
+            }
             Report::Removed(key) => {
+                self.doubted.remove(&key);
                 self.listed.remove(&key);
                 self.lost.insert(key);
             }

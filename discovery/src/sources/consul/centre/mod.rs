@@ -23,7 +23,7 @@ use super::resolve::Resolver;
 use super::view::View;
 use super::watch::follow;
 use super::wire::{Check, Services};
-use super::{InUse, limits};
+use super::{InUse, Tell, limits};
 use rounds::Rounds;
 use services::Known;
 use warm::{Told, Warm, Woken};
@@ -33,6 +33,7 @@ use warm::{Told, Warm, Woken};
 pub(super) struct Tools<'a> {
     pub(super) client: &'a Client,
     pub(super) view: &'a View,
+    pub(super) catalog: &'a dyn Tell,
     pub(super) resolver: &'a Resolver,
 }
 
@@ -43,6 +44,10 @@ pub(super) struct Centre<'a> {
     at: usize,
     name: Arc<str>,
     list: BoxStream<'static, Result<Answer<Services>, ConsulError>>,
+    /// The index of the last list.
+    index: u64,
+    /// The list, asked for without waiting for a change: lost rights are none.
+    sweep: FuturesUnordered<BoxFuture<'a, Result<Answer<Services>, ConsulError>>>,
     checks: [Watched; 2],
     services: BTreeMap<Arc<str>, Known>,
     queue: Queue,
@@ -54,8 +59,8 @@ pub(super) struct Centre<'a> {
     start: Start,
     /// When those that a lost list lacks are taken for gone.
     doubt: Option<Instant>,
-    /// When hosts are resolved again.
-    resolve: Instant,
+    /// When the list is asked for without waiting, and hosts are resolved again.
+    again: Instant,
     /// The list was asked for anew, because a service that it has had no instance.
     listing: bool,
     /// Counts changes, to tell which service changed last.
@@ -81,6 +86,7 @@ enum Start {
 
 enum Event {
     Listed(Result<Answer<Services>, ConsulError>),
+    Swept(Result<Answer<Services>, ConsulError>),
     Checked(usize, Result<Answer<Vec<Check>>, ConsulError>),
     Read(Arc<str>, Told),
     Resolved(Arc<str>, u64, Part),
@@ -104,6 +110,8 @@ impl<'a> Centre<'a> {
         });
         Self {
             list: watch_path(tools.client, &name, &["catalog", "services"], 0),
+            index: 0,
+            sweep: FuturesUnordered::new(),
             checks,
             services: tools.view.services(at).into_iter().map(|service| (service, Known::default())).collect(),
             queue: Queue::default(),
@@ -113,7 +121,7 @@ impl<'a> Centre<'a> {
             warm: Warm::new(in_use, centres),
             start: Start::Listing,
             doubt: None,
-            resolve: Instant::now() + limits::RESOLVED,
+            again: Instant::now() + limits::AGAIN,
             listing: false,
             changes: 0,
             tools,
@@ -134,6 +142,7 @@ impl<'a> Centre<'a> {
             self.begin_reads();
             match self.event().await {
                 Event::Listed(answer) => self.listed(answer?)?,
+                Event::Swept(answer) => self.swept(answer?)?,
                 Event::Checked(state, answer) => self.checked(state, answer?),
                 Event::Read(service, told) => {
                     self.queue.done(&service);
@@ -154,22 +163,22 @@ impl<'a> Centre<'a> {
     /// Waits for the next thing to happen. May be dropped at any time.
     async fn event(&mut self) -> Event {
         let now = Instant::now();
-        let due = [Some(self.resolve), self.doubt, self.rounds.due(now)].into_iter().flatten().min();
+        let due = [Some(self.again), self.doubt, self.rounds.due(now)].into_iter().flatten().min();
         let [critical, warning] = &mut self.checks;
         tokio::select! {
             Some(answer) = self.list.next() => Event::Listed(answer),
+            Some(answer) = self.sweep.next() => Event::Swept(answer),
             Some(answer) = critical.list.next() => Event::Checked(0, answer),
             Some(answer) = warning.list.next() => Event::Checked(1, answer),
             Some((service, told)) = self.reading.next() => Event::Read(service, told),
             Some((service, read, part)) = self.resolving.next() => Event::Resolved(service, read, part),
             woken = self.warm.next() => Event::Woken(woken),
-            () = sleep_until(due.unwrap_or(self.resolve)) => Event::Due,
+            () = sleep_until(due.unwrap_or(self.again)) => Event::Due,
         }
     }
 
     fn begin_reads(&mut self) {
-        let most = if self.at == 0 { limits::LOCAL_READS } else { limits::REMOTE_READS };
-        while self.reading.len() < most {
+        while self.may_read() {
             let Some(service) = self.queue.next() else { break };
             // One that has a query of its own is told of everything by that.
             let known = self.services.get(&service).is_some_and(|known| !known.missing);
@@ -188,6 +197,11 @@ impl<'a> Centre<'a> {
         }
     }
 
+    fn may_read(&self) -> bool {
+        let most = if self.at == 0 { limits::LOCAL_READS } else { limits::REMOTE_READS };
+        self.reading.len() + self.sweep.len() < most
+    }
+
     /// Does what its time has come for.
     fn due(&mut self, now: Instant) {
         if self.rounds.due(now).is_some_and(|due| due <= now) {
@@ -200,8 +214,12 @@ impl<'a> Centre<'a> {
             let gone = self.services.iter().filter(|(_, known)| known.missing).map(|(name, _)| name.clone());
             self.forget(gone.collect());
         }
-        if self.resolve <= now {
-            self.resolve = now + limits::RESOLVED;
+        if self.again <= now {
+            self.again = now + limits::AGAIN;
+            if self.may_read() && matches!(self.start, Start::Done) {
+                let (client, centre) = (self.tools.client, self.name.clone());
+                self.sweep.push(Box::pin(async move { client.read(&["catalog", "services"], Some(&centre)).await }));
+            }
             let named = self.services.iter().filter(|(_, known)| known.named);
             named.for_each(|(name, _)| self.queue.ask(name, Rank::Round));
         }

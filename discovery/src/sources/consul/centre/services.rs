@@ -36,15 +36,16 @@ pub(super) struct Known {
 impl Centre<'_> {
     /// The list was answered.
     pub(super) fn listed(&mut self, answer: Answer<Services>) -> Result<(), ConsulError> {
-        self.listing = false;
         let first = matches!(self.start, Start::Listing);
-        let missing: Vec<_> =
-            self.services.keys().filter(|name| !answer.body.contains_key(&***name)).cloned().collect();
-        let counts = (missing.len(), self.services.len());
+        let is_news = std::mem::replace(&mut self.index, answer.index) != answer.index;
+        let again = std::mem::take(&mut self.listing) || is_news;
+        let known = || self.services.iter().filter(|(_, known)| !known.missing).map(|(name, _)| name);
+        let missing: Vec<_> = known().filter(|name| !answer.body.contains_key(&***name)).cloned().collect();
+        let counts = (missing.len(), known().count());
         let verdict = self.tools.view.judge(self.at, &answer, counts, first);
         let act = || format!("read the services of data centre {}", self.name);
         match verdict.map_err(|cause| ConsulError::new(act(), cause))? {
-            Missing::Gone => self.forget(missing.into_iter().filter(|name| !self.services[name].missing).collect()),
+            Missing::Gone => self.forget(missing),
             Missing::Doubted(until) if !missing.is_empty() => {
                 tracing::warn!(data_centre = %self.name, services = missing.len(), "Consul has lost services; they are kept for now");
                 self.doubt = Some(until);
@@ -57,28 +58,40 @@ impl Centre<'_> {
             .into_iter()
             // A name that cannot stand in a path cannot be read.
             .filter(|(name, _)| name != CONSUL && name != "." && name != ".." && !name.is_empty())
-            .map(|(name, tags)| self.present(name.into(), tags.unwrap_or_default(), first))
+            .map(|(name, tags)| self.present(name.into(), tags.unwrap_or_default(), first, again))
             .collect();
+        let doubted = self.services.iter().filter(|(_, known)| known.missing).map(|(name, _)| name.clone());
+        self.tools.view.doubt(self.at, doubted.collect());
         match first {
             true => {
                 self.rounds.begin(Instant::now());
                 self.start = Start::Reading(listed.into_iter().collect());
                 self.started();
             }
-            false => {
+            false if is_news => {
                 self.rounds.want();
                 self.keep_warm();
             }
+            false => {}
+        }
+        if self.at == 0 && matches!(self.start, Start::Done) {
+            self.tools.catalog.alive();
         }
         Ok(())
     }
 
-    /// `name` is listed with `tags`. It is read at once if that is news.
-    fn present(&mut self, name: Arc<str>, mut tags: Vec<String>, first: bool) -> Arc<str> {
+    /// The list was answered without waiting for a change.
+    pub(super) fn swept(&mut self, answer: Answer<Services>) -> Result<(), ConsulError> {
+        // Of a change the watch tells, and one that is told of both ways would be taken for a step back.
+        if answer.index == self.index { self.listed(answer) } else { Ok(()) }
+    }
+
+    /// `name` is listed with `tags`. It is read at once if that is news, and `again` if it had no instance.
+    fn present(&mut self, name: Arc<str>, mut tags: Vec<String>, first: bool, again: bool) -> Arc<str> {
         tags.sort();
         let new = !self.services.contains_key(&name);
         let known = self.services.entry(name.clone()).or_default();
-        let news = new || known.missing || known.empty || known.tags != tags;
+        let news = new || known.missing || (known.empty && again) || known.tags != tags;
         known.tags = tags;
         known.missing = false;
         match (first, news) {

@@ -87,6 +87,18 @@ fn what_a_loss_of_data_took_is_doubted_and_no_more() {
 }
 
 #[test]
+fn very_many_that_go_at_once_are_doubted_whatever_stays() {
+    let most = limits::MASS + 1;
+    let less =
+        Step { at: 9, index: 11, missing: (most, 2 * most - 1), first: false, wanted: Wanted::Until(309), ..FIRST };
+    let more = Step { at: 10, missing: (1, most - 1), wanted: Wanted::Gone, ..less };
+    check(&[FIRST, less, more, Step { at: 309, first: true, missing: (most, 2 * most - 1), ..more }]);
+    // Half of them, or ten.
+    check(&[FIRST, Step { missing: (most, 2 * most), wanted: Wanted::Gone, ..less }]);
+    check(&[FIRST, Step { missing: (limits::MASS, limits::MASS), wanted: Wanted::Gone, ..less }]);
+}
+
+#[test]
 fn what_consul_says_it_hid_is_told_at_once() {
     let list = Answer { index: 1, filtered: true, body: Services::new() };
     let now = Instant::now();

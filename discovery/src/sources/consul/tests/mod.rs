@@ -1,5 +1,6 @@
 //! The source against a Consul that is played, one answer after another. How a real one behaves is tested with real agents.
 
+mod agent;
 mod belief;
 mod client;
 mod map;

@@ -18,8 +18,10 @@ use super::super::view::View;
 use super::super::{Tell, limits};
 
 /// A catalog that writes down what it is told, and acknowledges as often as it may.
-struct Notebook {
+pub(super) struct Notebook {
     told: Mutex<Vec<String>>,
+    /// How often it heard that nothing changed.
+    pub(super) alive: Mutex<usize>,
     acknowledge: Semaphore,
     hold_back: Mutex<bool>,
     /// Whether the store fails: nothing but endpoints is taken then.
@@ -27,26 +29,27 @@ struct Notebook {
 }
 
 impl Notebook {
-    fn new(acknowledge: usize) -> Self {
+    pub(super) fn new(acknowledge: usize) -> Self {
         Self {
             told: Mutex::default(),
+            alive: Mutex::default(),
             acknowledge: Semaphore::new(acknowledge),
             hold_back: Mutex::default(),
             full_disk: Mutex::default(),
         }
     }
 
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap())
     }
 }
 
 impl Tell for Notebook {
     fn tell(&self, report: Report) -> BoxFuture<'_, Result<Receipt, CatalogError>> {
+        let list = |all: &[Listed]| all.iter().map(|l| shown(&l.key, l.endpoints.len())).collect::<Vec<_>>().join(" ");
         let text = match &report {
-            Report::Full(all) => {
-                format!("full {}", all.iter().map(|l| shown(&l.key, l.endpoints.len())).collect::<Vec<_>>().join(" "))
-            }
+            Report::Full(all) => format!("full {}", list(all)),
+            Report::Doubted(all) => format!("doubted {}", list(all)),
             Report::Changed(listed) => format!("changed {}", shown(&listed.key, listed.endpoints.len())),
             Report::Endpoints(key, endpoints) => {
                 format!("endpoints {key}:{}", endpoints.iter().filter(|e| e.health == Health::Healthy).count())
@@ -59,13 +62,17 @@ impl Tell for Notebook {
             if *self.full_disk.lock().unwrap() && !matches!(report, Report::Endpoints(..)) {
                 return Err(StoreError::Unavailable { act: "commit", cause: "the disk is full".into() }.into());
             }
-            let held_back = matches!(report, Report::Full(_)) && *self.hold_back.lock().unwrap();
+            let held_back = matches!(report, Report::Full(_) | Report::Doubted(_)) && *self.hold_back.lock().unwrap();
             Ok(Receipt { revision: 1, held_back: held_back.then(|| "too much".to_owned()) })
         })
     }
 
     fn held(&self) -> Vec<Listed> {
         Vec::new()
+    }
+
+    fn alive(&self) {
+        *self.alive.lock().unwrap() += 1;
     }
 }
 
@@ -156,27 +163,34 @@ async fn another_data_centre_is_waited_for_and_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_great_loss_is_a_full_list_and_told_again_while_it_is_held_back() {
+async fn what_is_doubted_is_told_so_and_nothing_else_is_said_of_it() {
     let (view, catalog) = (View::default(), Notebook::new(100));
-    view.begin(&[name("dc1")], Vec::new);
-    let names: Vec<_> = (0..limits::MASS + 2).map(|n| name(&format!("s{n:02}"))).collect();
-    for name in &names {
-        view.put(0, name, part("x", &["passing"]));
+    view.begin(&[name("dc1"), name("dc2")], Vec::new);
+    for service in ["a", "b", "c", "d"] {
+        view.put(0, &name(service), part("x", &["passing"]));
     }
-    view.complete(0);
+    view.put(1, &name("d"), part("x", &["passing"]));
+    (0..2).for_each(|at| view.complete(at));
     let mut running = Box::pin(publish(&view, &catalog));
     settle(&mut running).await;
     catalog.told();
     *catalog.hold_back.lock().unwrap() = true;
-    view.remove(0, &names[1..]);
+    view.doubt(0, ["b", "c", "d"].map(name).into());
     settle(&mut running).await;
-    assert_eq!(catalog.told(), ["full s00:1"]);
-    view.put(0, &names[0], part("x", &["critical"]));
+    // Another data centre lists `d`.
+    assert_eq!(catalog.told(), ["doubted a:1 d:1"]);
+    view.put(0, &name("a"), part("x", &["critical"]));
+    view.put(0, &name("b"), part("x", &["critical"]));
     settle(&mut running).await;
-    assert_eq!(catalog.told(), ["endpoints s00:0"]);
+    assert_eq!(catalog.told(), ["endpoints a:0"]);
+    // One is back as it was, the others are gone.
+    view.doubt(0, ["b", "d"].map(name).into());
+    view.remove(0, &["b", "d"].map(name));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["changed c:1", "removed b", "endpoints d:1"]);
     *catalog.hold_back.lock().unwrap() = false;
     let _ = timeout(limits::TELL_AGAIN, &mut running).await;
-    assert_eq!(catalog.told(), ["full s00:1"]);
+    assert_eq!(catalog.told(), ["full a:1 c:1 d:1"]);
     let _ = timeout(limits::TELL_AGAIN * 10, &mut running).await;
     assert_eq!(catalog.told(), [] as [&str; 0]);
 }

@@ -1,0 +1,85 @@
+//! A whole run against an agent that is played: quiet, and with a token whose rights go.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use catalog::model::SourceId;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::super::{Consul, InUse, limits};
+use super::publish::Notebook;
+use super::settings;
+use crate::fetch::testing::{Server, head, reply};
+
+/// An agent in which nothing ever happens; what it answers to `catalog/services` is what `listed` holds.
+async fn quiet(listed: Arc<Mutex<String>>) -> Server {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Server::start(move |mut stream| {
+        let listed = listed.clone();
+        async move {
+            while let Some(head) = head(&mut stream).await {
+                let path = head.split(' ').nth(1).unwrap_or_default();
+                if path.contains("index=7") {
+                    std::future::pending::<()>().await;
+                }
+                let path = path.split('?').next().unwrap_or_default().trim_start_matches("/v1/");
+                let body = match path {
+                    "agent/self" => r#"{"Config": {"Datacenter": "dc1"}}"#.into(),
+                    "catalog/datacenters" => r#"["dc1"]"#.into(),
+                    "catalog/services" => listed.lock().unwrap().clone(),
+                    path if path.starts_with("health/service/") => {
+                        r#"[{"Node": {"Node": "n", "Address": "10.0.0.1"}, "Service": {"Port": 80}}]"#.into()
+                    }
+                    _ => "[]".into(),
+                };
+                let _ = stream.write_all(&reply(200, "X-Consul-Index: 7\r\n", body)).await;
+            }
+        }
+    })
+    .await
+}
+
+fn source(agent: &Server) -> Consul {
+    let settings = settings(&agent.address.to_string(), &[]);
+    Consul::new(SourceId::new("consul", ""), settings, watch::channel(InUse::default()).1)
+}
+
+fn services(count: usize) -> String {
+    let names: Vec<_> = (0..count).map(|n| format!(r#""s{n:02}": []"#)).collect();
+    format!(r#"{{"consul": [], {}}}"#, names.join(", "))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_consul_is_known_to_live_and_lost_rights_are_noticed() {
+    let listed = Arc::new(Mutex::new(services(2)));
+    let (agent, catalog) = (quiet(listed.clone()).await, Notebook::new(100));
+    let source = source(&agent);
+    let mut running = Box::pin(source.tell(&catalog));
+    assert!(timeout(limits::AGAIN * 3, &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["full s00:1 s01:1"]);
+    assert!(*catalog.alive.lock().unwrap() >= 2);
+    *listed.lock().unwrap() = "{}".into();
+    let Err(error) = timeout(limits::AGAIN + Duration::from_secs(1), &mut running).await.expect("it breaks");
+    assert!(error.to_string().contains("service:read"), "{error}");
+    assert_eq!(catalog.told(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_part_of_the_rights_hides_is_doubted() {
+    let listed = Arc::new(Mutex::new(services(24)));
+    let (agent, catalog) = (quiet(listed.clone()).await, Notebook::new(100));
+    let source = source(&agent);
+    let mut running = Box::pin(source.tell(&catalog));
+    assert!(timeout(Duration::from_secs(1), &mut running).await.is_err());
+    catalog.told();
+    *listed.lock().unwrap() = services(1);
+    assert!(timeout(limits::AGAIN + Duration::from_secs(1), &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["doubted s00:1"]);
+    *listed.lock().unwrap() = services(2);
+    assert!(timeout(limits::AGAIN, &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["changed s01:1"]);
+    assert!(timeout(limits::DISBELIEF, &mut running).await.is_err());
+    assert_eq!(catalog.told().len(), 22, "one report for each that is gone");
+}
