@@ -44,6 +44,9 @@ pub struct Status {
     /// Why it last broke.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<Failure>,
+    /// What of it fails while the rest goes on, such as a data centre.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failing_parts: BTreeMap<String, Failure>,
     /// Upstreams that it lists.
     pub upstreams: usize,
     /// Their endpoints.
@@ -173,6 +176,18 @@ impl Board {
         });
     }
 
+    /// A part of `source` fails, or does no more.
+    pub(crate) fn part(&self, source: &SourceId, part: &str, failure: Option<String>) {
+        self.change(source, |row| match failure {
+            Some(message) => {
+                let failure = Failure { time: Timestamp::now(), message };
+                row.status.last_error = Some(failure.clone());
+                row.status.failing_parts.insert(part.to_owned(), failure);
+            }
+            None => drop(row.status.failing_parts.remove(part)),
+        });
+    }
+
     pub(crate) fn stopped(&self, source: &SourceId) {
         self.change(source, |row| row.status.enter(State::Stopped));
     }
@@ -198,6 +213,7 @@ fn starting(source: &SourceId) -> Status {
         since: Timestamp::now(),
         last_success: None,
         last_error: None,
+        failing_parts: BTreeMap::new(),
         upstreams: 0,
         endpoints: 0,
         lag: None,
@@ -234,6 +250,19 @@ mod tests {
         check(Report::Changed(Box::new(listed("c", 4))), (3, 5));
         check(Report::Removed("b".into()), (2, 4));
         check(Report::Full(vec![]), (0, 0));
+    }
+
+    #[test]
+    fn a_part_that_fails_is_shown_until_it_does_no_more() {
+        let (board, source) = (Board::default(), SourceId::new("consul", ""));
+        board.add(&source);
+        board.reported(&source, Counted::from(&Report::Full(vec![listed("a", 1)])), Duration::ZERO);
+        board.part(&source, "dc2", Some("no path".into()));
+        let status = board.read().remove(0);
+        assert_eq!((status.state, &*status.failing_parts["dc2"].message), (State::Ok, "no path"));
+        assert_eq!(status.last_error.unwrap().message, "no path");
+        board.part(&source, "dc2", None);
+        assert_eq!(board.read()[0].failing_parts, BTreeMap::new());
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Reports {
         self.board.alive(&self.source);
     }
 
+    /// One part of the place, such as a data centre, fails while the rest goes on; `None` when it does no more.
+    pub fn part(&self, part: &str, failure: Option<String>) {
+        self.board.part(&self.source, part, failure);
+    }
+
     /// What the place has and the source does not list, each with the rule or fault that left it out; replaces what was said before.
     pub fn leave_out(&self, left_out: impl IntoIterator<Item = (String, String)>) {
         self.board.leave_out(&self.source, left_out);

@@ -350,6 +350,7 @@ async fn the_local_data_centre_comes_first() {
     two.process.kill();
     one.deregister("ship-1").await;
     running.until("what is local goes on", |state| priorities(state) == [(4_002, 1)]).await;
+    running.until("the other's failure is told", |state| state.parts.contains_key("dc2")).await;
     assert!(running.catalog.never_lost("ferry"));
 }
 

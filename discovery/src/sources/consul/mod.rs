@@ -87,6 +87,7 @@ impl Consul {
             tokio::select! {
                 Some(Err(broken)) = running.next() => return Err(broken),
                 Some(names) = later.next() => {
+                    self.view.listed(&names);
                     for place in self.view.add(&names, limits::DATA_CENTRES) {
                         count.send_modify(|count| *count += 1);
                         running.push(self.centre(tools, place, counted.clone()));
@@ -117,6 +118,8 @@ impl Consul {
                 if failures == 1 {
                     tracing::warn!("cannot {}: {error}", error.act);
                 }
+                let failure = self.view.is_there(place.0).then(|| format!("{}: {error}", error.act));
+                tools.catalog.part(&place.1, failure);
                 sleep(limits::REMOTE_BACKOFF.wait(failures)).await;
             }
         })
@@ -175,6 +178,9 @@ pub trait Tell: Send + Sync {
     /// What the catalog holds of this source.
     fn held(&self) -> Vec<Listed>;
 
+    /// A data centre other than the local one cannot be read; `None` when it can be again.
+    fn part(&self, data_centre: &str, failure: Option<String>);
+
     /// Consul answered, and what the catalog was told is as of now.
     fn alive(&self);
 }
@@ -190,5 +196,9 @@ impl Tell for Reports {
 
     fn alive(&self) {
         Reports::alive(self);
+    }
+
+    fn part(&self, data_centre: &str, failure: Option<String>) {
+        Reports::part(self, data_centre, failure);
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::belief::{Belief, Missing};
 use super::client::Answer;
 use super::error::Cause;
+use super::limits;
 use super::map::{self, Part};
 use super::wire::Services;
 
@@ -39,6 +40,8 @@ struct Centre {
     /// Those of them that Consul lists no more, and that are not believed gone.
     doubted: BTreeSet<Arc<str>>,
     belief: Belief,
+    /// Since when Consul lists it no more.
+    absent: Option<Instant>,
     /// Was read as a whole, in this run or an earlier one.
     known: bool,
     /// Was read as a whole in this run.
@@ -91,6 +94,26 @@ impl View {
             }
         }
         added
+    }
+
+    /// Consul lists the data centres `names`; no answer lists none. What another one had is gone once it was lacking for long.
+    pub(super) fn listed(&self, names: &[Arc<str>]) {
+        if names.is_empty() {
+            return;
+        }
+        let (mut state, now) = (self.state(), Instant::now());
+        for centre in state.centres.iter_mut().skip(1) {
+            centre.absent = (!names.contains(&centre.name)).then(|| centre.absent.unwrap_or(now));
+        }
+        let gone = state.centres.iter().enumerate().filter(|(_, centre)| !centre.is_there());
+        let gone: Vec<_> = gone.map(|(at, centre)| (at, centre.services.keys().cloned().collect::<Vec<_>>())).collect();
+        drop(state);
+        gone.iter().filter(|(_, services)| !services.is_empty()).for_each(|(at, services)| self.remove(*at, services));
+    }
+
+    /// Whether Consul lists the data centre at `at`, or did so not long ago.
+    pub(super) fn is_there(&self, at: usize) -> bool {
+        self.state().centres[at].is_there()
     }
 
     /// The services known of the data centre at `at`.
@@ -235,12 +258,17 @@ impl State {
 }
 
 impl Centre {
+    fn is_there(&self) -> bool {
+        self.absent.is_none_or(|since| since.elapsed() < limits::DISBELIEF)
+    }
+
     fn new(name: &Arc<str>) -> Self {
         Self {
             name: name.clone(),
             services: BTreeMap::new(),
             doubted: BTreeSet::new(),
             belief: Belief::default(),
+            absent: None,
             known: false,
             fresh: false,
         }

@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) full: usize,
     /// What is missing from the last full list, which the source doubted itself.
     pub(super) doubted: BTreeSet<Arc<str>>,
+    /// Data centres that cannot be read, and why.
+    pub(super) parts: BTreeMap<String, String>,
     /// How often it was told that nothing changed.
     pub(super) alive: usize,
     /// Why the source broke last.
@@ -78,6 +80,13 @@ impl Tell for Played {
 
     fn held(&self) -> Vec<Listed> {
         self.0.borrow().listed.values().cloned().collect()
+    }
+
+    fn part(&self, data_centre: &str, failure: Option<String>) {
+        self.0.send_modify(|state| match failure {
+            Some(failure) => _ = state.parts.insert(data_centre.to_owned(), failure),
+            None => _ = state.parts.remove(data_centre),
+        });
     }
 
     fn alive(&self) {

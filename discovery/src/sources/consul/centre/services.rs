@@ -186,6 +186,7 @@ impl Centre<'_> {
         if matches!(&self.start, Start::Reading(left) if left.is_empty()) {
             self.start = Start::Done;
             self.tools.view.complete(self.at);
+            self.tools.catalog.part(&self.name, None);
             self.keep_warm();
         }
     }

@@ -71,6 +71,8 @@ impl Tell for Notebook {
         Vec::new()
     }
 
+    fn part(&self, _data_centre: &str, _failure: Option<String>) {}
+
     fn alive(&self) {
         *self.alive.lock().unwrap() += 1;
     }
@@ -160,6 +162,31 @@ async fn another_data_centre_is_waited_for_and_not_for_ever() {
     view.complete(1);
     settle(&mut running).await;
     assert_eq!(catalog.told(), ["changed b:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_data_centre_that_consul_lists_no_more_is_gone_after_a_while() {
+    let (view, catalog) = (View::default(), Notebook::new(100));
+    let both = [name("dc1"), name("dc2")];
+    view.begin(&both, Vec::new);
+    view.put(1, &name("far"), part("x", &["passing"]));
+    (0..2).for_each(|at| view.complete(at));
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["full far:1"]);
+    // It is back in between, so the second absence begins anew; and no answer is no list.
+    for names in [&both[..1], &both, &both[..1], &[]] {
+        view.listed(names);
+        assert!(view.is_there(1));
+        let _ = timeout(limits::DISBELIEF / 2, &mut running).await;
+    }
+    view.listed(&[]);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), [] as [&str; 0]);
+    view.listed(&both[..1]);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["removed far"]);
+    assert!(!view.is_there(1));
 }
 
 #[tokio::test(start_paused = true)]
