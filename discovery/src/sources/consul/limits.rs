@@ -74,9 +74,3 @@ pub(super) const REPORTS: usize = 16;
 /// How often the list of services is asked for without waiting for a change, as Consul wakes no query for lost rights, and hosts are
 /// resolved again.
 pub(super) const AGAIN: Duration = Duration::from_secs(30);
-/// The longest wait for the resolver.
-pub(super) const RESOLVE: Duration = Duration::from_secs(5);
-/// Lookups at a time; each holds a thread.
-pub(super) const LOOKUPS: usize = 8;
-/// Addresses taken of one host.
-pub(super) const ADDRESSES: usize = 64;

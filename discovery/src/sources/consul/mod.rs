@@ -43,13 +43,13 @@ use self::client::Client;
 use self::error::{Cause, ConsulError};
 use self::resolve::Resolver;
 use self::view::View;
+use super::hosts::{self, Lookup};
 use crate::{Reports, Source, SourceError};
 
 /// The services that are called or that a route names, by their keys, the most wanted first. Those get a blocking query each.
 pub type InUse = Arc<[Arc<str>]>;
 
 /// The source `consul`.
-#[derive(Debug)]
 pub struct Consul {
     id: SourceId,
     settings: Settings,
@@ -61,7 +61,11 @@ pub struct Consul {
 impl Consul {
     /// Watches the agent that `settings` name, most closely the services `in_use`. Connects to nothing before it runs.
     pub fn new(id: SourceId, settings: Settings, in_use: Receiver<InUse>) -> Self {
-        Self { id, settings, in_use, view: View::default(), resolver: Resolver::new() }
+        Self::resolved_by(hosts::system(), id, settings, in_use)
+    }
+
+    fn resolved_by(lookup: Lookup, id: SourceId, settings: Settings, in_use: Receiver<InUse>) -> Self {
+        Self { id, settings, in_use, view: View::default(), resolver: Resolver::new(lookup) }
     }
 
     /// Watches until it breaks, and tells `catalog`.

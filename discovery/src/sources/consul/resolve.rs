@@ -1,4 +1,4 @@
-//! The addresses of hosts that instances are registered under: the system's resolver, and its last good answer where it fails.
+//! The addresses of hosts that instances are registered under: the last good answer where there is no better one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -6,26 +6,27 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::limits;
+use crate::sources::hosts::{AT_ONCE, Lookup, ask};
 
 /// Resolves and remembers. One for all data centres and runs of a source.
-#[derive(Debug)]
 pub(super) struct Resolver {
+    lookup: Lookup,
     known: Mutex<HashMap<String, Known>>,
     lookups: Semaphore,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Known {
     asked: Instant,
     addresses: Vec<IpAddr>,
 }
 
 impl Resolver {
-    pub(super) fn new() -> Self {
-        Self { known: Mutex::default(), lookups: Semaphore::new(limits::LOOKUPS) }
+    pub(super) fn new(lookup: Lookup) -> Self {
+        Self { lookup, known: Mutex::default(), lookups: Semaphore::new(AT_ONCE) }
     }
 
     /// The addresses of each of `names`, in order; none where nothing was ever found.
@@ -44,17 +45,8 @@ impl Resolver {
         };
         // Never closed: a permit always comes.
         let _permit = self.lookups.acquire().await;
-        let found = timeout(limits::RESOLVE, tokio::net::lookup_host((name, 0))).await;
-        let mut addresses: Vec<IpAddr> = match found {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            Ok(Err(_)) | Err(_) => Vec::new(),
-        };
-        addresses.sort();
-        addresses.dedup();
-        addresses.truncate(limits::ADDRESSES);
-        if addresses.is_empty() {
-            addresses = last;
-        }
+        let found = ask(&self.lookup, name.into()).await;
+        let addresses = found.map_or(last, |found| found.into_iter().collect());
         self.remember(name, &addresses);
         addresses
     }

@@ -20,11 +20,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::reports::Reports;
 use crate::source::SourceError;
+pub(crate) use names::{AT_ONCE, Lookup, ask, system};
 use names::{Answer, Names};
-pub(crate) use names::{Lookup, system};
 
 /// How long the first full list waits for names: one that hangs must not hide the others.
-const FIRST_ANSWERS: Duration = Duration::from_secs(2);
+pub(crate) const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// After a report that the store could not take: all is told again then.
 const AGAIN: Duration = Duration::from_secs(1);

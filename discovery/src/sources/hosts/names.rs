@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(5);
 /// While they stay the same: each unchanged answer makes the wait half as long again, up to this.
 const LATER: Duration = Duration::from_secs(30);
 /// Names that are asked for at the same time: the system's resolver takes a thread for each.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most addresses that are taken of one name.
@@ -34,6 +34,16 @@ pub(crate) fn system() -> Lookup {
             Ok(found.map(|address| address.ip().to_canonical()).collect())
         })
     })
+}
+
+/// The addresses of `name`, or why there are none.
+pub(crate) async fn ask(lookup: &Lookup, name: Arc<str>) -> Result<BTreeSet<IpAddr>, String> {
+    match timeout(PATIENCE, lookup(name)).await {
+        Ok(Ok(found)) if found.is_empty() => Err("it has no address".to_owned()),
+        Ok(Ok(found)) => Ok(found.into_iter().take(MOST_ADDRESSES).collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
 }
 
 /// What came of asking for a name.
@@ -141,14 +151,9 @@ impl Names {
         let due = self.entries.iter_mut().filter(|(_, entry)| entry.due.is_some_and(|due| due <= now));
         for (name, entry) in due.take(AT_ONCE.saturating_sub(self.asking.len())) {
             entry.due = None;
-            let (name, found) = (name.clone(), (self.lookup)(name.clone()));
+            let (name, lookup) = (name.clone(), self.lookup.clone());
             self.asking.push(Box::pin(async move {
-                let found = match timeout(PATIENCE, found).await {
-                    Ok(Ok(found)) if found.is_empty() => Err("it has no address".to_owned()),
-                    Ok(Ok(found)) => Ok(found.into_iter().take(MOST_ADDRESSES).collect()),
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-                };
+                let found = ask(&lookup, name.clone()).await;
                 Answer { name, found }
             }));
         }

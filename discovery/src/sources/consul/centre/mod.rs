@@ -53,7 +53,7 @@ pub(super) struct Centre<'a> {
     queue: Queue,
     rounds: Rounds,
     reading: FuturesUnordered<BoxFuture<'a, (Arc<str>, Told)>>,
-    resolving: FuturesUnordered<BoxFuture<'a, (Arc<str>, u64, Part)>>,
+    resolving: FuturesUnordered<BoxFuture<'a, (Arc<str>, u64, Option<Part>)>>,
     warm: Warm,
     /// How far the first look is.
     start: Start,
@@ -89,7 +89,7 @@ enum Event {
     Swept(Result<Answer<Services>, ConsulError>),
     Checked(usize, Result<Answer<Vec<Check>>, ConsulError>),
     Read(Arc<str>, Told),
-    Resolved(Arc<str>, u64, Part),
+    Resolved(Arc<str>, u64, Option<Part>),
     Woken(Woken),
     Due,
 }
@@ -150,7 +150,7 @@ impl<'a> Centre<'a> {
                 }
                 Event::Resolved(service, read, part) => {
                     if self.services.get(&service).is_some_and(|known| known.reads == read) {
-                        self.put(&service, part);
+                        self.resolved(&service, part);
                     }
                 }
                 Event::Woken(Woken::Told(service, told)) => self.read(&service, told?),

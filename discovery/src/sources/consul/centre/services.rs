@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::super::belief::Missing;
 use super::super::checks::Affected;
@@ -13,6 +13,7 @@ use super::super::map::{CONSUL, Part, Reading};
 use super::super::queue::Rank;
 use super::super::wire::{Check, Entry, Services};
 use super::{Centre, Start, watch_path};
+use crate::sources::hosts::FIRST_ANSWERS;
 
 /// What is known of a service beside what the view says.
 #[derive(Default)]
@@ -132,10 +133,26 @@ impl Centre<'_> {
             return self.put(service, reading.resolved(&BTreeMap::new()));
         }
         let (service, read, resolver) = (service.clone(), known.reads, self.tools.resolver);
+        let is_first = !matches!(self.start, Start::Done);
         self.resolving.push(Box::pin(async move {
-            let addresses = resolver.addresses(names).await;
-            (service, read, reading.resolved(&addresses))
+            let addresses = resolver.addresses(names);
+            let addresses = match is_first {
+                true => timeout(FIRST_ANSWERS, addresses).await.ok(),
+                false => Some(addresses.await),
+            };
+            (service, read, addresses.map(|addresses| reading.resolved(&addresses)))
         }));
+    }
+
+    /// `service` is this, or its hosts take too long for the first list: what was known of it stays, and it is read once more.
+    pub(super) fn resolved(&mut self, service: &Arc<str>, part: Option<Part>) {
+        match part {
+            Some(part) => self.put(service, part),
+            None => {
+                self.was_read(service);
+                self.queue.ask(service, Rank::Round);
+            }
+        }
     }
 
     /// `service` is listed and has no instance. Either it is gone by now, which the list says that is asked for anew, or the

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use catalog::model::SourceId;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::super::{Consul, InUse, limits};
 use super::publish::Notebook;
 use super::settings;
 use crate::fetch::testing::{Server, head, reply};
+use crate::sources::hosts::Lookup;
 
-/// An agent in which nothing ever happens; what it answers to `catalog/services` is what `listed` holds.
+/// An agent in which nothing ever happens; what it answers to `catalog/services` is what `listed` holds. `ship` is at `ship.test`.
 async fn quiet(listed: Arc<Mutex<String>>) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Server::start(move |mut stream| {
@@ -29,6 +30,9 @@ async fn quiet(listed: Arc<Mutex<String>>) -> Server {
                     "agent/self" => r#"{"Config": {"Datacenter": "dc1"}}"#.into(),
                     "catalog/datacenters" => r#"["dc1"]"#.into(),
                     "catalog/services" => listed.lock().unwrap().clone(),
+                    "health/service/ship" => {
+                        r#"[{"Node": {"Node": "n", "Address": "ship.test"}, "Service": {"Port": 80}}]"#.into()
+                    }
                     path if path.starts_with("health/service/") => {
                         r#"[{"Node": {"Node": "n", "Address": "10.0.0.1"}, "Service": {"Port": 80}}]"#.into()
                     }
@@ -82,4 +86,27 @@ async fn what_a_lost_part_of_the_rights_hides_is_doubted() {
     assert_eq!(catalog.told(), ["changed s01:1"]);
     assert!(timeout(limits::DISBELIEF, &mut running).await.is_err());
     assert_eq!(catalog.told().len(), 22, "one report for each that is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_not_resolved_hides_no_other_service() {
+    let listed = Arc::new(Mutex::new(r#"{"ship": [], "s00": []}"#.to_owned()));
+    let (agent, catalog) = (quiet(listed).await, Notebook::new(100));
+    let answers = Arc::new(Semaphore::new(0));
+    let may = answers.clone();
+    let lookup: Lookup = Arc::new(move |_| {
+        let may = may.clone();
+        Box::pin(async move {
+            may.acquire().await.unwrap().forget();
+            Ok(vec!["10.0.0.7".parse().unwrap()])
+        })
+    });
+    let (id, in_use) = (SourceId::new("consul", ""), watch::channel(InUse::default()).1);
+    let source = Consul::resolved_by(lookup, id, settings(&agent.address.to_string(), &[]), in_use);
+    let mut running = Box::pin(source.tell(&catalog));
+    assert!(timeout(Duration::from_secs(3), &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["full s00:1"]);
+    answers.add_permits(1);
+    assert!(timeout(Duration::from_secs(1), &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["changed ship:1"]);
 }
