@@ -53,7 +53,7 @@ pub(super) struct Centre<'a> {
     queue: Queue,
     rounds: Rounds,
     reading: FuturesUnordered<BoxFuture<'a, (Arc<str>, Told)>>,
-    resolving: FuturesUnordered<BoxFuture<'a, (Arc<str>, u64, Option<Part>)>>,
+    resolving: FuturesUnordered<BoxFuture<'a, Resolved>>,
     warm: Warm,
     /// How far the first look is.
     start: Start,
@@ -84,12 +84,15 @@ enum Start {
     Done,
 }
 
+/// What the read of that number says of a service; `None` where its hosts took too long.
+type Resolved = (Arc<str>, u64, Option<Part>);
+
 enum Event {
     Listed(Result<Answer<Services>, ConsulError>),
     Swept(Result<Answer<Services>, ConsulError>),
     Checked(usize, Result<Answer<Vec<Check>>, ConsulError>),
     Read(Arc<str>, Told),
-    Resolved(Arc<str>, u64, Option<Part>),
+    Resolved(Resolved),
     Woken(Woken),
     Due,
 }
@@ -148,7 +151,7 @@ impl<'a> Centre<'a> {
                     self.queue.done(&service);
                     self.read(&service, told?);
                 }
-                Event::Resolved(service, read, part) => {
+                Event::Resolved((service, read, part)) => {
                     if self.services.get(&service).is_some_and(|known| known.reads == read) {
                         self.resolved(&service, part);
                     }
@@ -171,7 +174,7 @@ impl<'a> Centre<'a> {
             Some(answer) = critical.list.next() => Event::Checked(0, answer),
             Some(answer) = warning.list.next() => Event::Checked(1, answer),
             Some((service, told)) = self.reading.next() => Event::Read(service, told),
-            Some((service, read, part)) = self.resolving.next() => Event::Resolved(service, read, part),
+            Some(resolved) = self.resolving.next() => Event::Resolved(resolved),
             woken = self.warm.next() => Event::Woken(woken),
             () = sleep_until(due.unwrap_or(self.again)) => Event::Due,
         }
