@@ -2,11 +2,13 @@
 //! is stale after.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use harness::consul::{Consul, Options};
 use harness::daemon::{self, Daemon};
 use harness::described::{Described, document};
 use harness::events::Events;
+use harness::wait;
 use serde_json::{Value, json};
 
 /// More than ten, so that a list without them all is held back.
@@ -151,6 +153,40 @@ async fn rights_taken_away_and_given_back() {
     called(&daemon).await;
     marked(&consul, &ship, &events).await;
     assert_eq!(events.removed(), [""; 0]);
+}
+
+/// Longer than the source waits before it asks a quiet Consul again.
+const QUIET: Duration = Duration::from_secs(45);
+
+#[tokio::test]
+async fn a_part_of_the_rights_taken_away_in_a_quiet_consul() {
+    let (ship, consul) = (ship().await, Consul::with(Options { acl: true, ..Options::default() }).await);
+    register_all(&consul, &ship).await;
+    let token = consul.new_token(RULES).await;
+    let environment = vec![("CONSUL_HTTP_TOKEN".to_owned(), token.secret.clone())];
+    let daemon = Daemon::launch(daemon::Options { environment, ..Default::default() }, arguments(&consul));
+    daemon.ready().await;
+    until_all_are(&daemon, false).await;
+    let events = Events::follow(&daemon).await;
+    let part = r#"service "consul" { policy = "read" } service "ship-0" { policy = "read" } node_prefix "" { policy = "read" }"#;
+    consul.allow(&token, part).await;
+    wait::until("what it may not see any more is held back", QUIET, || async {
+        let source = source(&daemon).await;
+        if source["heldBack"].is_string() { Ok(()) } else { Err(source.to_string()) }
+    })
+    .await;
+    let (fresh, stale) = functions(&daemon).await.unwrap();
+    let seen = BTreeSet::from(["ship-0/moor".to_owned(), "ship-0/sail".to_owned()]);
+    assert_eq!((&fresh, stale), (&seen, &all() - &seen));
+    called(&daemon).await;
+
+    consul.allow(&token, RULES).await;
+    // What happens next is what tells of them.
+    marked(&consul, &ship, &events).await;
+    consul.deregister("mark").await;
+    until_all_are(&daemon, false).await;
+    let mark = |name: &String| name.starts_with("mark");
+    assert!(events.removed().iter().all(mark), "{:?}", events.removed());
 }
 
 /// Adds a service and waits for its events: those of all that was before are there too.
