@@ -50,7 +50,11 @@ impl Centre<'_> {
             Missing::Doubted(until) if !missing.is_empty() => {
                 tracing::warn!(data_centre = %self.name, services = missing.len(), "Consul has lost services; they are kept for now");
                 self.doubt = Some(until);
-                missing.iter().for_each(|name| self.known(name, |known| known.missing = true));
+                for name in &missing {
+                    self.known(name, |known| known.missing = true);
+                    // What it is told meanwhile is passed over; one that comes back is asked for anew.
+                    self.warm.stop(name);
+                }
             }
             Missing::Doubted(_) => {}
         }
@@ -69,11 +73,12 @@ impl Centre<'_> {
                 self.start = Start::Reading(listed.into_iter().collect());
                 self.started();
             }
-            false if is_news => {
-                self.rounds.want();
+            false => {
+                if is_news {
+                    self.rounds.want();
+                }
                 self.keep_warm();
             }
-            false => {}
         }
         if self.at == 0 && matches!(self.start, Start::Done) {
             self.tools.catalog.alive();

@@ -16,12 +16,18 @@ use crate::sources::hosts::Lookup;
 
 /// An agent in which nothing ever happens; what it answers to `catalog/services` is what `listed` holds. `ship` is at `ship.test`.
 async fn quiet(listed: Arc<Mutex<String>>) -> Server {
+    noted(listed, Arc::default()).await
+}
+
+/// The same, with what it is asked for written down in `asked`.
+async fn noted(listed: Arc<Mutex<String>>, asked: Arc<Mutex<Vec<String>>>) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Server::start(move |mut stream| {
-        let listed = listed.clone();
+        let (listed, asked) = (listed.clone(), asked.clone());
         async move {
             while let Some(head) = head(&mut stream).await {
                 let path = head.split(' ').nth(1).unwrap_or_default();
+                asked.lock().unwrap().push(path.to_owned());
                 if path.contains("index=7") {
                     std::future::pending::<()>().await;
                 }
@@ -109,4 +115,22 @@ async fn a_host_that_is_not_resolved_hides_no_other_service() {
     answers.add_permits(1);
     assert!(timeout(Duration::from_secs(1), &mut running).await.is_err());
     assert_eq!(catalog.told(), ["changed ship:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_in_use_that_was_doubted_is_asked_for_anew() {
+    let (listed, asked) = (Arc::new(Mutex::new(services(24))), Arc::<Mutex<Vec<String>>>::default());
+    let (agent, catalog) = (noted(listed.clone(), asked.clone()).await, Notebook::new(100));
+    let in_use: InUse = ["s09".into()].into();
+    let (id, settings) = (SourceId::new("consul", ""), settings(&agent.address.to_string(), &[]));
+    let source = Consul::new(id, settings, watch::channel(in_use).1);
+    let mut running = Box::pin(source.tell(&catalog));
+    assert!(timeout(Duration::from_secs(1), &mut running).await.is_err());
+    *listed.lock().unwrap() = services(1);
+    assert!(timeout(limits::AGAIN, &mut running).await.is_err());
+    asked.lock().unwrap().clear();
+    *listed.lock().unwrap() = services(24);
+    assert!(timeout(limits::AGAIN, &mut running).await.is_err());
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().any(|path| path.contains("/s09?") && path.contains("index=7")), "{asked:?}");
 }
