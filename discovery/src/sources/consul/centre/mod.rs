@@ -7,6 +7,7 @@ mod warm;
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -17,7 +18,6 @@ use tokio::time::{Instant, sleep_until};
 use super::checks::{Affected, Checks};
 use super::client::{Answer, Client};
 use super::error::ConsulError;
-use super::map::Part;
 use super::queue::{self, Queue, Rank};
 use super::resolve::Resolver;
 use super::view::View;
@@ -84,8 +84,10 @@ enum Start {
     Done,
 }
 
-/// What the read of that number says of a service; `None` where its hosts took too long.
-type Resolved = (Arc<str>, u64, Option<Part>);
+/// The addresses of hosts.
+type Addresses = BTreeMap<String, Vec<IpAddr>>;
+/// Those of a service's hosts; `None` where they took too long.
+type Resolved = (Arc<str>, Option<Addresses>);
 
 enum Event {
     Listed(Result<Answer<Services>, ConsulError>),
@@ -151,11 +153,7 @@ impl<'a> Centre<'a> {
                     self.queue.done(&service);
                     self.read(&service, told?);
                 }
-                Event::Resolved((service, read, part)) => {
-                    if self.services.get(&service).is_some_and(|known| known.reads == read) {
-                        self.resolved(&service, part);
-                    }
-                }
+                Event::Resolved((service, addresses)) => self.resolved(&service, addresses),
                 Event::Woken(Woken::Told(service, told)) => self.read(&service, told?),
                 Event::Woken(Woken::Wanted) => self.keep_warm(),
                 Event::Due => self.due(Instant::now()),

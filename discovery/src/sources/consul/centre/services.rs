@@ -12,7 +12,7 @@ use super::super::error::ConsulError;
 use super::super::map::{CONSUL, Part, Reading};
 use super::super::queue::Rank;
 use super::super::wire::{Check, Entry, Services};
-use super::{Centre, Start, watch_path};
+use super::{Addresses, Centre, Start, watch_path};
 use crate::sources::hosts::FIRST_ANSWERS;
 
 /// What is known of a service beside what the view says.
@@ -22,8 +22,10 @@ pub(super) struct Known {
     pub(super) nodes: BTreeSet<String>,
     /// The index of the last read.
     pub(super) index: u64,
-    /// How many reads there were; one that took long to resolve must not undo a later one.
-    pub(super) reads: u64,
+    /// The last read, while its hosts have no addresses yet.
+    reading: Option<Reading>,
+    /// Its hosts are being resolved: once at a time, or those that do not answer would queue up.
+    resolving: bool,
     /// When it changed last, in changes.
     pub(super) changed: u64,
     /// A host is to be resolved again and again.
@@ -131,13 +133,20 @@ impl Centre<'_> {
         let reading = Reading::of(told.body);
         let names = reading.names();
         known.empty = false;
-        known.reads += 1;
         known.named = !names.is_empty();
         known.nodes.clone_from(&reading.nodes);
         if names.is_empty() {
+            known.reading = None;
             return self.put(service, reading.resolved(&BTreeMap::new()));
         }
-        let (service, read, resolver) = (service.clone(), known.reads, self.tools.resolver);
+        known.reading = Some(reading);
+        if !std::mem::replace(&mut known.resolving, true) {
+            self.resolve(service, names);
+        }
+    }
+
+    fn resolve(&self, service: &Arc<str>, names: BTreeSet<String>) {
+        let (service, resolver) = (service.clone(), self.tools.resolver);
         let is_first = !matches!(self.start, Start::Done);
         self.resolving.push(Box::pin(async move {
             let addresses = resolver.addresses(names);
@@ -145,19 +154,27 @@ impl Centre<'_> {
                 true => timeout(FIRST_ANSWERS, addresses).await.ok(),
                 false => Some(addresses.await),
             };
-            (service, read, addresses.map(|addresses| reading.resolved(&addresses)))
+            (service, addresses)
         }));
     }
 
-    /// `service` is this, or its hosts take too long for the first list: what was known of it stays, and it is read once more.
-    pub(super) fn resolved(&mut self, service: &Arc<str>, part: Option<Part>) {
-        match part {
-            Some(part) => self.put(service, part),
-            None => {
-                self.was_read(service);
-                self.queue.ask(service, Rank::Round);
-            }
+    /// Hosts of `service` have these addresses, or take too long for the first list: then what was known of it stays, and it is
+    /// read once more.
+    pub(super) fn resolved(&mut self, service: &Arc<str>, addresses: Option<Addresses>) {
+        let Some(known) = self.services.get_mut(service) else { return };
+        known.resolving = false;
+        let Some(addresses) = addresses else {
+            self.was_read(service);
+            return self.queue.ask(service, Rank::Round);
+        };
+        let Some(reading) = known.reading.take() else { return };
+        let names = reading.names();
+        if names.iter().all(|name| addresses.contains_key(name)) {
+            return self.put(service, reading.resolved(&addresses));
         }
+        // It was read again meanwhile, and has other hosts.
+        (known.reading, known.resolving) = (Some(reading), true);
+        self.resolve(service, names);
     }
 
     /// `service` is listed and has no instance. Either it is gone by now, which the list says that is asked for anew, or the
