@@ -13,8 +13,9 @@ use crate::problem::Problem;
 
 /// One function, ready to be called; shared by all workers.
 pub trait BoundCall: Send + Sync + fmt::Debug {
-    /// How the request's body is to be taken, known from its head alone. Also where a method is refused (405 with `Allow`).
-    fn intake(&self, method: &Method, headers: &HeaderMap) -> Result<Intake, Problem>;
+    /// How the request's body is to be taken, known from its head alone; `has_body` says that one follows, which HTTP/2 does not say in
+    /// a header. Also where a method is refused (405 with `Allow`).
+    fn intake(&self, method: &Method, headers: &HeaderMap, has_body: bool) -> Result<Intake, Problem>;
 
     /// The first half: from the caller's arguments to what is sent. A dry run is this alone.
     fn request(&self, arguments: Arguments<'_>) -> Result<Outgoing, Problem>;

@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use plugins::{Arguments, Carrier, Fit, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
 
 use self::forward::Noticed;
@@ -105,7 +105,7 @@ async fn call(
     if noticed.timeout || plan.bound.has_own_limit() {
         passage.limit_as(&plan.bound, deadline::asked(request.headers())?);
     }
-    let intake = plan.bound.call.intake(request.method(), request.headers())?;
+    let intake = plan.bound.call.intake(request.method(), request.headers(), !body.is_end_stream())?;
     if noticed.private {
         forward::strip_request(request.headers_mut(), reads);
     }

@@ -47,7 +47,7 @@ pub(crate) struct Call {
     /// Without one the caller's.
     method: Option<String>,
     path: Option<String>,
-    /// `json`, else `stream`, `map` or `none`.
+    /// `json`, else `stream`, `map`, `any` (what there is) or `none`.
     intake: Option<String>,
     /// `stream`, else `map`, `held` or `whole`.
     answer: Option<String>,
@@ -64,7 +64,7 @@ pub(crate) struct Call {
 }
 
 impl BoundCall for Call {
-    fn intake(&self, method: &Method, _: &HeaderMap) -> Result<Intake, Problem> {
+    fn intake(&self, method: &Method, _: &HeaderMap, has_body: bool) -> Result<Intake, Problem> {
         if method == Method::DELETE {
             let problem = Problem::new(Reason::MethodNotAllowed, "Not with DELETE");
             return Err(problem.with(header::ALLOW, HeaderValue::from_static(self.allow())));
@@ -73,6 +73,7 @@ impl BoundCall for Call {
             "json" => Intake::Arguments,
             "stream" => Intake::Stream,
             "map" => Intake::Map,
+            "any" if has_body => Intake::Stream,
             _ => Intake::None,
         })
     }

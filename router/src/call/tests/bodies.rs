@@ -46,6 +46,30 @@ fn json_is_collected_up_to_a_limit() {
 }
 
 #[test]
+fn a_body_is_noticed_whatever_its_head_says() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({"intake": "any"}))]).await;
+        let mut client = Client::new(&world).await;
+        for pieces in [&["a ", "body"][..], &[]] {
+            let frames = stream::iter(pieces.iter().map(|piece| Ok::<_, hyper::Error>(Frame::data(Bytes::from(*piece)))));
+            let asked = Request::post("/fn/pets/f").header("host", "localhost").body(StreamBody::new(frames)).unwrap();
+            let reply = Reply::whole(client.send(asked).await.unwrap()).await.unwrap();
+            assert_eq!(reply.json()["body"], pieces.concat());
+        }
+        // Between the frames of a body there is nothing but the socket, for which a clock that jumps does not wait.
+        tokio::time::resume();
+        let mut http2 = world.connect_http2().await;
+        let uri = format!("http://{}/fn/pets/f", world.address);
+        for body in ["a body", ""] {
+            let asked = Request::post(&uri).body(Full::from(body)).unwrap();
+            let reply = Reply::whole(http2.send_request(asked).await.unwrap()).await.unwrap();
+            assert_eq!(reply.json()["body"], body);
+        }
+    });
+}
+
+#[test]
 fn a_chunked_body_is_limited_too() {
     run(async {
         let backend = Backend::echo(Speaks::Http1).await;

@@ -115,7 +115,7 @@ impl Call {
 }
 
 impl BoundCall for Call {
-    fn intake(&self, method: &Verb, headers: &HeaderMap) -> Result<Intake, Problem> {
+    fn intake(&self, method: &Verb, headers: &HeaderMap, _: bool) -> Result<Intake, Problem> {
         let plan = &self.0;
         match *method {
             Verb::POST if plan.takes_raw() => Ok(Intake::Map),

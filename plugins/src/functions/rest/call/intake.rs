@@ -17,7 +17,7 @@ pub(super) fn allow(call: &Call) -> &'static str {
     if call.safe { "GET, HEAD, POST, OPTIONS" } else { "POST, OPTIONS" }
 }
 
-pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap) -> Result<Intake, Problem> {
+pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap, has_body: bool) -> Result<Intake, Problem> {
     match *method {
         Method::GET | Method::HEAD if call.safe => return Ok(Intake::None),
         Method::POST => {}
@@ -28,7 +28,7 @@ pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap) -> Resul
         }
     }
     let named = headers.get(header::CONTENT_TYPE).map(|value| essence(value.to_str().unwrap_or_default()));
-    if named.is_none() && !says_body(headers) {
+    if named.is_none() && !has_body {
         return Ok(Intake::None);
     }
     let name = named.unwrap_or_else(|| UNNAMED.to_owned());
@@ -39,7 +39,7 @@ pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap) -> Resul
     if find_type(types, &name).is_some() {
         return Ok(Intake::Stream);
     }
-    if headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0") {
+    if !has_body {
         return Ok(Intake::None);
     }
     let others = types.iter().map(|t| t.name.as_str()).filter(|name| *name != ARGUMENTS);
@@ -54,10 +54,4 @@ pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap) -> Resul
 /// A media type without its parameters, in lower case.
 fn essence(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Whether a body follows, as far as a head without a type can say.
-fn says_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }

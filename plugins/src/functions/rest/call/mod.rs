@@ -71,8 +71,8 @@ struct Checks {
 }
 
 impl BoundCall for Call {
-    fn intake(&self, method: &Method, headers: &HeaderMap) -> Result<Intake, Problem> {
-        intake::intake(self, method, headers)
+    fn intake(&self, method: &Method, headers: &HeaderMap, has_body: bool) -> Result<Intake, Problem> {
+        intake::intake(self, method, headers, has_body)
     }
 
     fn request(&self, arguments: Arguments<'_>) -> Result<Outgoing, Problem> {

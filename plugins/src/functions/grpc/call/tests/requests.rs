@@ -87,7 +87,7 @@ fn methods_and_types() {
     let check = |method: &str, safe: bool, verb: Verb, kind: &str, then: Result<Intake, u16>| {
         let call = bind(method, safe);
         let given = if kind.is_empty() { HeaderMap::new() } else { headers(&[("content-type", kind)]) };
-        let intake = call.intake(&verb, &given).map_err(|problem| {
+        let intake = call.intake(&verb, &given, true).map_err(|problem| {
             let named = problem.headers.iter().any(|(name, _)| name == "allow" || name == "accept");
             assert!(named, "{problem:?}");
             problem.reason.row().status

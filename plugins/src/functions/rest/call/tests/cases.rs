@@ -122,10 +122,8 @@ fn run(fixture: &Fixture, case: &Case) -> Result<Outgoing, Problem> {
     if json.is_some() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    if let Some(length) = json.as_ref().or(case.raw.as_ref()).map(String::len) {
-        headers.insert(header::CONTENT_LENGTH, length.into());
-    }
-    let content = match fixture.call.intake(&method, &headers)? {
+    let has_body = json.as_ref().or(case.raw.as_ref()).is_some_and(|body| !body.is_empty());
+    let content = match fixture.call.intake(&method, &headers, has_body)? {
         Intake::None => Content::None,
         Intake::Arguments => Content::Json(json.as_deref().or(case.raw.as_deref()).unwrap_or_default().as_bytes()),
         Intake::Stream => Content::Stream,
