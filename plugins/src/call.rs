@@ -46,7 +46,10 @@ pub enum Intake {
     /// There is none, or none that matters.
     None,
     /// Collected, to be read as JSON arguments.
-    Arguments,
+    Arguments {
+        /// In bytes; more is a [`crate::Reason::BodyTooLarge`]. Read, a text may take sixteen times as much memory.
+        limit: usize,
+    },
     /// Not touched: it is the body, and goes through as it comes.
     Stream,
     /// Goes through [`OutgoingBody::Map`] piece by piece.

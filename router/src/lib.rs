@@ -9,6 +9,7 @@
 //! `lanes` picks an endpoint → `transport` → the bound call's second half) → `passage` counts and logs it when its answer is over.
 
 mod body;
+mod budget;
 mod call;
 mod config;
 mod connection;

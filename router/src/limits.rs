@@ -40,8 +40,8 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A JSON body up to this size is checked against the schema; larger ones pass unchecked and are counted.
 pub(crate) const CHECKED_BODY: usize = 1 << 20;
 
-/// A JSON body larger than this is refused: it would be held in memory as a whole.
-pub(crate) const COLLECTED_BODY: usize = 32 << 20;
+/// The bytes of all JSON bodies that the process holds at once; past it a request is answered `overloaded`.
+pub(crate) const COLLECTED: usize = 256 << 20;
 
 /// How long a call may take where neither the caller nor the function says.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -74,6 +75,7 @@ impl Router {
             metrics: metrics.clone(),
             log,
             orders,
+            collected: Budget::new(limits::COLLECTED),
             address,
             stopping: stopped,
         };

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::call::target::Target;
 use crate::connection::{self, Caller, Ending};
 use crate::ids::RequestIds;
@@ -33,6 +34,8 @@ pub(crate) struct Common {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: Log,
     pub(crate) orders: Orders,
+    /// For the bodies that are collected.
+    pub(crate) collected: Budget,
     /// The address that is listened on.
     pub(crate) address: SocketAddr,
     /// Set to the instant at which the last requests are cut off.
@@ -46,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) ids: RequestIds,
     pub(crate) log: Log,
     pub(crate) pools: Pools,
+    /// What all workers may hold of bodies that are collected.
+    pub(crate) collected: Budget,
     /// How many sweeps there were: a clock that costs nothing to read.
     pub(crate) sweeps: Rc<Cell<u32>>,
     /// Counts what comes to no function.
@@ -88,6 +93,7 @@ impl Worker {
             ids: RequestIds::new(),
             log: common.log.clone(),
             pools: Pools::new(&sweeps),
+            collected: common.collected.clone(),
             sweeps,
             no_function: common.metrics.none(number),
             number,

@@ -1,13 +1,14 @@
 //! Takes a request's body as its function wants it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use plugins::{Content, Intake, Problem, Reason};
 
 use super::late;
 use crate::body::Body;
+use crate::budget::Share;
 use crate::limits;
 use crate::passage::Passage;
 
@@ -15,8 +16,8 @@ use crate::passage::Passage;
 pub(super) enum Taken {
     /// None.
     Nothing,
-    /// Collected.
-    Whole(Bytes),
+    /// Collected, with its share of what all may hold.
+    Whole { bytes: Bytes, _share: Share },
     /// Left to flow.
     Flowing(Incoming),
 }
@@ -26,21 +27,21 @@ impl Taken {
     pub(super) fn content(&self) -> Content<'_> {
         match self {
             Self::Nothing => Content::None,
-            Self::Whole(bytes) => Content::Json(bytes),
+            Self::Whole { bytes, .. } => Content::Json(bytes),
             Self::Flowing(_) => Content::Stream,
         }
     }
 
     /// Whether it is too large to be checked.
     pub(super) fn unchecked(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.len() > limits::CHECKED_BODY)
+        matches!(self, Self::Whole { bytes, .. } if bytes.len() > limits::CHECKED_BODY)
     }
 
     /// What flows through.
     pub(super) fn into_body(self) -> Body {
         match self {
             Self::Nothing => Body::Empty,
-            Self::Whole(bytes) => Body::full(bytes),
+            Self::Whole { bytes, .. } => Body::full(bytes),
             Self::Flowing(incoming) => Body::Incoming(incoming),
         }
     }
@@ -56,27 +57,39 @@ pub(super) async fn take(
     match intake {
         Intake::None => Ok(Taken::Nothing),
         Intake::Stream | Intake::Map => Ok(Taken::Flowing(body)),
-        Intake::Arguments if body.is_end_stream() => Ok(Taken::Nothing),
-        Intake::Arguments => {
+        Intake::Arguments { .. } if body.is_end_stream() => Ok(Taken::Nothing),
+        Intake::Arguments { limit } => {
             refuse_coded(headers)?;
-            passage.limit.within(Box::pin(collect(body)).as_mut()).await.map_err(late)?.map(Taken::Whole)
+            let share = passage.caller.worker.collected.share();
+            passage.limit.within(Box::pin(collect(body, limit, share)).as_mut()).await.map_err(late)?
         }
     }
 }
 
-async fn collect(body: Incoming) -> Result<Bytes, Problem> {
+async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<Taken, Problem> {
     let too_large = || {
-        let detail = format!("A JSON body may have {} MiB; other types are streamed", limits::COLLECTED_BODY >> 20);
+        let detail = format!("A JSON body may have {} KiB here; other types are streamed", limit >> 10);
         Problem::new(Reason::BodyTooLarge, detail)
     };
-    if body.size_hint().lower() > limits::COLLECTED_BODY as u64 {
+    if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    match Limited::new(body, limits::COLLECTED_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::new(Reason::MalformedBody, "The body broke off")),
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Reason::MalformedBody, "The body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        if !share.take(data.len()) {
+            return Err(Problem::new(Reason::Overloaded, "Too many JSON bodies are held at once"));
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(Taken::Whole { bytes: data, _share: share });
+        }
+        whole.extend_from_slice(&data);
     }
+    Ok(Taken::Whole { bytes: whole.freeze(), _share: share })
 }
 
 /// Arguments are read, and not decoded first (RFC 9110, 15.5.16 has the answer's header).

@@ -16,6 +16,9 @@ use serde::Deserialize;
 /// The one kind.
 pub(crate) static KINDS: &[&dyn FunctionKind] = &[&Test];
 
+/// The longest JSON body that a function takes, in bytes.
+pub(crate) const JSON_LIMIT: usize = 2 << 20;
+
 pub(super) fn kind() -> Kind {
     Kind::new("test")
 }
@@ -70,7 +73,7 @@ impl BoundCall for Call {
             return Err(problem.with(header::ALLOW, HeaderValue::from_static(self.allow())));
         }
         Ok(match self.intake.as_deref().unwrap_or("json") {
-            "json" => Intake::Arguments,
+            "json" => Intake::Arguments { limit: JSON_LIMIT },
             "stream" => Intake::Stream,
             "map" => Intake::Map,
             "any" if has_body => Intake::Stream,

@@ -28,8 +28,9 @@ use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::Instant;
 
 pub(crate) use backend::{Backend, Speaks};
-pub(crate) use kind::KINDS;
+pub(crate) use kind::{JSON_LIMIT, KINDS};
 
+use crate::budget::Budget;
 use crate::config::AccessLog;
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -37,6 +38,9 @@ use crate::plans::planner::Planner;
 use crate::transport::Local;
 use crate::worker::{Common, serve};
 use crate::{limits, listener};
+
+/// The bytes of bodies that the world's worker collects at once.
+pub(crate) const COLLECTED: usize = 3 << 20;
 
 /// The namespace of what tests discover.
 pub(crate) const NAMESPACE: &str = "gloo-system";
@@ -97,6 +101,7 @@ impl World {
             metrics: metrics.clone(),
             log,
             orders,
+            collected: Budget::new(COLLECTED),
             address,
             stopping: stopped,
         };

@@ -12,11 +12,12 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::limits;
-use crate::testing::{Backend, Client, Reply, Speaks, World, request, run, upstream};
+use crate::testing::{Backend, COLLECTED, Client, JSON_LIMIT, Reply, Speaks, World, request, run, upstream};
 
 /// More than all buffers between a sender and a receiver that does not read: sockets, HTTP, and ours.
 const LARGE: usize = 64 << 20;
@@ -36,12 +37,35 @@ fn json_is_collected_up_to_a_limit() {
         assert!(!world.metrics_text().contains("unchecked_total{"));
         assert_eq!(post(limits::CHECKED_BODY + 1).await.text(), (limits::CHECKED_BODY + 1).to_string());
         assert!(world.metrics_text().contains("portolan_requests_unchecked_total{upstream=\"pets\",function=\"f\"} 1"));
-        assert_eq!(post(limits::COLLECTED_BODY + 1).await.problem(), "body-too-large");
+        assert_eq!(post(JSON_LIMIT + 1).await.problem(), "body-too-large");
         let coded = world.ask(request(Method::POST, "/fn/pets/f", &[("content-encoding", "gzip")], "x")).await;
         assert_eq!(
             (coded.problem(), coded.header("accept-encoding")),
             ("unsupported-media-type".into(), Some("identity"))
         );
+    });
+}
+
+#[test]
+fn all_bodies_together_are_limited() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let text = " ".repeat(1 << 20);
+        // Each stops one byte before its end, so that it is held.
+        let head = format!("POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{text}", text.len() + 1);
+        let mut held = Vec::new();
+        for _ in 0..COLLECTED / text.len() {
+            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            held.push(stream);
+        }
+        settle().await;
+        assert_eq!(world.ask(request(Method::POST, "/fn/pets/f", &[], "{}")).await.problem(), "overloaded");
+        assert_eq!(world.get("/fn/pets/f").await.status, 200);
+        drop(held);
+        settle().await;
+        assert_eq!(world.ask(request(Method::POST, "/fn/pets/f", &[], "{}")).await.status, 200);
     });
 }
 

@@ -7,12 +7,9 @@ use http::HeaderMap;
 use memchr::memchr;
 
 use super::super::json;
-use super::{MAX_MESSAGE, Plan, arguments, frame};
+use super::{MAX_JSON, Plan, arguments, frame};
 use crate::call::BodyMap;
 use crate::problem::{Problem, Reason};
-
-/// The longest line. A message is usually longer in JSON than on the wire; base64 alone makes four bytes of three.
-const MAX_LINE: usize = 2 * MAX_MESSAGE;
 
 /// Each line becomes a message; empty ones are nothing.
 pub(super) struct Lines {
@@ -41,8 +38,8 @@ impl Lines {
     }
 
     fn within_limit(&self, more: usize) -> Result<(), Problem> {
-        match self.rest.len() + more > MAX_LINE {
-            true => Err(Problem::new(Reason::BodyTooLarge, format!("a line has more than {} MiB", MAX_LINE >> 20))),
+        match self.rest.len() + more > MAX_JSON {
+            true => Err(Problem::new(Reason::BodyTooLarge, format!("a line has more than {} MiB", MAX_JSON >> 20))),
             false => Ok(()),
         }
     }

@@ -37,6 +37,9 @@ use crate::problem::{Problem, Reason};
 /// The longest message, both ways, in bytes: what the servers and clients of every gRPC stack take by default.
 const MAX_MESSAGE: usize = 4 << 20;
 
+/// The longest message in JSON, in bytes: it is usually longer than on the wire, base64 alone makes four bytes of three.
+const MAX_JSON: usize = 2 * MAX_MESSAGE;
+
 /// What all calls of one method have in common.
 pub(super) struct Plan {
     path: PathAndQuery,
@@ -120,7 +123,7 @@ impl BoundCall for Call {
         match *method {
             Verb::POST if plan.takes_raw() => Ok(Intake::Map),
             Verb::POST if plan.client_streaming => negotiate::lines(headers).map(|()| Intake::Map),
-            Verb::POST => negotiate::json(headers).map(|()| Intake::Arguments),
+            Verb::POST => negotiate::json(headers).map(|()| Intake::Arguments { limit: MAX_JSON }),
             Verb::GET | Verb::HEAD if plan.safe && !plan.client_streaming => Ok(Intake::None),
             _ => Err(Problem::new(Reason::MethodNotAllowed, format!("call it with {}", self.allow()))
                 .with(header::ALLOW, HeaderValue::from_static(self.allow()))),

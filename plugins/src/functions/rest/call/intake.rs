@@ -10,6 +10,12 @@ use crate::problem::{Problem, Reason};
 /// The type of a body that holds arguments.
 const ARGUMENTS: &str = "application/json";
 
+/// The longest JSON text where the function takes a body, in bytes. It is held as a whole, and read, takes up to sixteen times as much.
+const MAX_JSON: usize = 8 << 20;
+
+/// The longest where it takes none: all that a path, a query and headers can hold, however it is escaped.
+const MAX_PARAMETERS: usize = 256 << 10;
+
 /// The type of a body that names none (RFC 9110, 8.3).
 const UNNAMED: &str = "application/octet-stream";
 
@@ -33,7 +39,8 @@ pub(super) fn intake(call: &Call, method: &Method, headers: &HeaderMap, has_body
     }
     let name = named.unwrap_or_else(|| UNNAMED.to_owned());
     if name == ARGUMENTS {
-        return Ok(Intake::Arguments);
+        let limit = if call.writers.is_empty() { MAX_PARAMETERS } else { MAX_JSON };
+        return Ok(Intake::Arguments { limit });
     }
     let types = call.operation.body.as_ref().map(|body| &body.types[..]).unwrap_or_default();
     if find_type(types, &name).is_some() {

@@ -94,8 +94,8 @@ fn methods_and_types() {
         });
         assert_eq!(intake, then, "{method} {verb} {kind}");
     };
-    check("Get", false, Verb::POST, "application/json; charset=utf-8", Ok(Intake::Arguments));
-    check("Get", false, Verb::POST, "", Ok(Intake::Arguments));
+    check("Get", false, Verb::POST, "application/json; charset=utf-8", Ok(Intake::Arguments { limit: MAX_JSON }));
+    check("Get", false, Verb::POST, "", Ok(Intake::Arguments { limit: MAX_JSON }));
     check("Get", false, Verb::POST, "application/x-www-form-urlencoded", Err(415));
     check("Get", false, Verb::GET, "", Err(405));
     check("Get", true, Verb::GET, "", Ok(Intake::None));

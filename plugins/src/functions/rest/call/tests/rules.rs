@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
 use super::fixture::Fixture;
-use crate::call::{Arguments, BoundCall, Content, Fit};
+use crate::call::{Arguments, BoundCall, Content, Fit, Intake};
 use crate::functions::rest::call::Call;
 
 fn order(validation: Option<Validation>) -> Fixture {
@@ -85,6 +85,20 @@ fn large_input_passes_unchecked() {
         unchecked: true,
     });
     assert_eq!(outgoing.unwrap().fit, Fit::Unchecked);
+}
+
+#[test]
+fn no_more_is_collected_than_is_taken() {
+    let limit = |fixture: Fixture| {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, "application/json".parse().unwrap())]);
+        match fixture.call.intake(&Method::POST, &headers, true).unwrap() {
+            Intake::Arguments { limit } => limit,
+            other => panic!("{other:?}"),
+        }
+    };
+    let body = json!({ "method": "POST", "path": "/a", "body": { "types": [{ "type": "application/json" }] } });
+    assert_eq!(limit(Fixture::new(&body, &json!({}), &UpstreamSpec::default())), 8 << 20);
+    assert_eq!(limit(order(None)), 256 << 10);
 }
 
 #[test]
