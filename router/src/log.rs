@@ -16,7 +16,7 @@ use crate::config::AccessLog;
 use crate::limits;
 
 /// What is written of one request. Without its query: that may hold what is nobody's business.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Line<'a> {
     /// When it came.
@@ -53,14 +53,22 @@ impl Line<'_> {
             AccessLog::Text => {
                 let mut text = format!(
                     "{} {} \"{} {}\" {} {} {:.3}ms ",
-                    self.time, self.peer, self.method, self.path, self.status, self.bytes, self.duration_ms
+                    self.time,
+                    self.peer,
+                    self.method,
+                    self.path.escape_debug(),
+                    self.status,
+                    self.bytes,
+                    self.duration_ms
                 );
                 match self.upstream.zip(self.function) {
-                    Some((upstream, function)) => text.extend([upstream, "/", function]),
+                    // Writing to a string cannot fail.
+                    Some((upstream, function)) => {
+                        _ = write!(text, "{}/{}", upstream.escape_debug(), function.escape_debug());
+                    }
                     None => text.push('-'),
                 }
                 match self.endpoint {
-                    // Writing to a string cannot fail.
                     Some(endpoint) => _ = write!(text, " {endpoint}"),
                     None => text.push_str(" -"),
                 }
@@ -187,6 +195,13 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&written(AccessLog::Json, &[line()])).unwrap();
         assert_eq!(json["durationMs"], 0.5);
         assert_eq!(json["endpoint"], "127.0.0.1:80");
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_visible_characters() {
+        let odd = Line { path: "/fn/\u{9b}2J\"", upstream: Some("a\nb"), function: Some("\u{1b}[2J"), ..line() };
+        let text = written(AccessLog::Text, &[odd]);
+        assert_eq!(text.find(char::is_control), Some(text.len() - 1), "{text:?}");
     }
 
     #[test]

@@ -129,7 +129,8 @@ impl Drop for Passage {
         let worker = &self.caller.worker;
         self.tally.as_ref().unwrap_or(&worker.no_function).count(self.status, took);
         let Some(note) = &self.note else { return };
-        let target = target::parse(note.uri.path()).ok();
+        // Names that the catalog does not have are whatever the caller likes.
+        let target = self.tally.as_ref().and_then(|_| target::parse(note.uri.path()).ok());
         worker.log.write(&Line {
             time: note.time,
             peer: note.peer.ip().to_canonical(),

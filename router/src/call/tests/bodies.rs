@@ -88,7 +88,7 @@ fn a_body_is_noticed_whatever_its_head_says() {
         for body in ["a body", ""] {
             let asked = Request::post(&uri).body(Full::from(body)).unwrap();
             let reply = Reply::whole(http2.send_request(asked).await.unwrap()).await.unwrap();
-            assert_eq!(reply.json()["body"], body);
+            assert_eq!(reply.json()["body"], body, "{}", reply.text());
         }
     });
 }
