@@ -53,6 +53,8 @@ pub(super) struct Shared {
     connections: RefCell<Vec<Rc<Connection>>>,
     /// Held by the one request that opens a connection: the others wait for it instead of opening one each.
     opening: Semaphore,
+    /// Attempts that failed so far: who waited for one of them has failed with it.
+    failures: Cell<usize>,
     scheme: Scheme,
     authority: Authority,
 }
@@ -60,7 +62,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(scheme: &'static str, authority: Authority) -> Self {
         let scheme = if scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP };
-        Self { connections: RefCell::default(), opening: Semaphore::new(1), scheme, authority }
+        Self { connections: RefCell::default(), opening: Semaphore::new(1), failures: Cell::new(0), scheme, authority }
     }
 
     /// A place on the first connection that has one; on the least used when no more connections may be opened.
@@ -130,18 +132,27 @@ fn absolute(shared: &Shared, target: &Uri) -> Uri {
 
 /// A place on a new connection, or on one that another request opened meanwhile (`false`).
 async fn open(shared: &Shared, to: &Destination, sweep: u32) -> Result<(Stream, bool), TransportError> {
+    let before = shared.failures.get();
     let _permit = shared.opening.acquire().await.expect("the semaphore is never closed");
     if let Some(stream) = shared.take(sweep) {
         return Ok((stream, false));
     }
-    let made = match connect(to).await? {
-        Wire::Plain(stream) => shake_hands(to, TokioIo::new(stream)).await,
-        Wire::Tls(stream) => shake_hands(to, TokioIo::new(*stream)).await,
-    };
+    if shared.failures.get() != before {
+        return Err(TransportError::Connect(to.address, "the attempt that was waited for failed".into()));
+    }
+    let made = begin(to).await.inspect_err(|_| shared.failures.update(|n| n.wrapping_add(1)));
     let (sender, allowed) = made?;
     let connection = Rc::new(Connection { sender, active: Cell::new(0), allowed, used: Cell::new(sweep) });
     shared.connections.borrow_mut().push(connection.clone());
     Ok((Stream::on(connection), true))
+}
+
+/// A new connection.
+async fn begin(to: &Destination) -> Result<(SendRequest<Body>, Allowed), TransportError> {
+    match connect(to).await? {
+        Wire::Plain(stream) => shake_hands(to, TokioIo::new(stream)).await,
+        Wire::Tls(stream) => shake_hands(to, TokioIo::new(*stream)).await,
+    }
 }
 
 /// Says how many streams a connection may have.

@@ -6,6 +6,7 @@ use std::slice::from_ref;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use serde_json::json;
@@ -13,8 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::limits;
 use crate::testing::{Backend, Given, Speaks, World, request, run, upstream};
 
 /// Counts what it is asked.
@@ -188,6 +190,25 @@ fn streams_share_connections_up_to_the_peers_limit() {
         }
         sleep(Duration::from_secs(100)).await;
         assert_eq!(backend.open.get(), 0, "idle ones are closed");
+    });
+}
+
+#[test]
+fn an_endpoint_that_is_silent_costs_all_who_try_it_one_timeout() {
+    run(async {
+        let silent = Backend::raw(|stream, _| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        });
+        let (silent, good) = (silent.await, Backend::echo(Speaks::Http2(100)).await);
+        let endpoints = vec![silent.address, good.address];
+        let given = Given { endpoints, ..upstream("pets", good.address, json!({"grpc": true})) };
+        let world = World::start(&[given]).await;
+        let begun = Instant::now();
+        for reply in join_all((0..20).map(|_| world.get("/fn/pets/f"))).await {
+            assert_eq!(reply.status, 200);
+        }
+        assert_eq!((begun.elapsed().as_secs(), silent.accepted.get()), (limits::CONNECT_TIMEOUT.as_secs(), 1));
     });
 }
 
