@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use plugins::{BodyMap, HeldMap};
 
+use crate::passage::Upload;
 use crate::transport::Lease;
 
 /// Why a body broke off.
@@ -48,7 +50,12 @@ impl Body {
 
     /// This body through `map`.
     pub(crate) fn mapped(self, map: Box<dyn BodyMap>) -> Self {
-        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: Output::default() }))
+        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: Output::default(), upload: None }))
+    }
+
+    /// The same for a request's body: `upload` hears what becomes of it.
+    pub(crate) fn uploaded(self, map: Box<dyn BodyMap>, upload: Rc<Upload>) -> Self {
+        Self::Mapped(Box::new(Mapped { inner: self, map: Some(map), out: Output::default(), upload: Some(upload) }))
     }
 }
 
@@ -111,6 +118,8 @@ pub(crate) struct Mapped {
     /// Gone at the end of the input.
     map: Option<Box<dyn BodyMap>>,
     out: Output,
+    /// Hears of it where it is a request's.
+    upload: Option<Rc<Upload>>,
 }
 
 /// What a map has put out and was not taken yet.
@@ -129,7 +138,12 @@ impl Mapped {
             let Some(map) = &mut self.map else {
                 return Poll::Ready(self.out.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             };
-            if ready!(step(&mut self.inner, &mut **map, &mut self.out, cx))? {
+            let stepped = ready!(step(&mut self.inner, &mut **map, &mut self.out, cx));
+            let over = match &self.upload {
+                Some(upload) => upload.hear(stepped)?,
+                None => stepped?,
+            };
+            if over {
                 self.map = None;
             }
         }
@@ -183,6 +197,9 @@ impl Held {
             return whole.map(Body::full);
         }
         let map = (!self.over).then_some(self.map as Box<dyn BodyMap>);
-        Response::from_parts(head, Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out })))
+        Response::from_parts(
+            head,
+            Body::Mapped(Box::new(Mapped { inner: self.inner, map, out: self.out, upload: None })),
+        )
     }
 }

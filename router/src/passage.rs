@@ -1,6 +1,7 @@
 //! A passage: one request from its head to the end of its answer. It holds the time limit, and when it is dropped, however that
 //! comes about, it is counted and logged.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use http_body::{Frame, SizeHint};
 use jiff::Timestamp;
-use plugins::Reason;
+use plugins::{Problem, Reason};
 use tokio::time::Instant;
 
 use crate::body::{Body, BodyError};
@@ -145,6 +146,33 @@ impl Drop for Passage {
             request_id: note.id.to_str().unwrap_or_default(),
             problem: note.problem.map(|reason| reason.row().name),
         });
+    }
+}
+
+/// What becomes of a request's body while it is mapped and sent.
+pub(crate) struct Upload(Cell<Option<Problem>>);
+
+impl Upload {
+    /// Of a body that nothing is known of yet.
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    /// Hears how a piece of it was mapped. A problem stays here: the upstream's connection would make another of it.
+    pub(crate) fn hear<T>(&self, mapped: Result<T, BodyError>) -> Result<T, BodyError> {
+        mapped.map_err(|error| match error.downcast::<Problem>() {
+            Ok(problem) => {
+                let told = problem.to_string().into();
+                self.0.set(Some(*problem));
+                told
+            }
+            Err(error) => error,
+        })
+    }
+
+    /// What was wrong with it.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        self.0.take()
     }
 }
 

@@ -29,7 +29,7 @@ use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
 use crate::lanes::Turn;
-use crate::passage::{Last, Passage};
+use crate::passage::{Last, Passage, Upload};
 use crate::plans::Plan;
 use crate::plans::planner::PlanError;
 use crate::timers::Over;
@@ -118,14 +118,19 @@ async fn call(
         let to = turn.attempts().next().map(|address| plan.bound.destination(address));
         return Ok(dry_run::show(to.as_ref(), &path, request, &body).map(Body::full));
     }
+    let mut upload = None;
     *request.body_mut() = match body {
         OutgoingBody::Empty => Body::Empty,
         OutgoingBody::Full(bytes) => Body::full(bytes),
         OutgoingBody::Stream => taken.into_body(),
-        OutgoingBody::Map(map) => taken.into_body().mapped(map),
+        OutgoingBody::Map(map) => taken.into_body().uploaded(map, upload.insert(Rc::new(Upload::new())).clone()),
     };
-    let response = send(passage, &plan, &turn, slot).await?;
-    answer::take(passage, &plan, reply, response, target.base).await
+    let answered = match send(passage, &plan, &turn, slot).await {
+        Ok(response) => answer::take(passage, &plan, reply, response, target.base).await,
+        Err(problem) => Err(problem),
+    };
+    // What is wrong with the body comes first: it is why the upstream's connection broke.
+    answered.map_err(|problem| upload.and_then(|upload| upload.problem()).unwrap_or(problem))
 }
 
 /// Finds the function and its plan. One that changes while its plan is made is looked up once more.

@@ -53,7 +53,8 @@ fn all_bodies_together_are_limited() {
         let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
         let text = " ".repeat(1 << 20);
         // Each stops one byte before its end, so that it is held.
-        let head = format!("POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{text}", text.len() + 1);
+        let head =
+            format!("POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{text}", text.len() + 1);
         let mut held = Vec::new();
         for _ in 0..COLLECTED / text.len() {
             let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -76,7 +77,8 @@ fn a_body_is_noticed_whatever_its_head_says() {
         let world = World::start(&[upstream("pets", backend.address, json!({"intake": "any"}))]).await;
         let mut client = Client::new(&world).await;
         for pieces in [&["a ", "body"][..], &[]] {
-            let frames = stream::iter(pieces.iter().map(|piece| Ok::<_, hyper::Error>(Frame::data(Bytes::from(*piece)))));
+            let frames =
+                stream::iter(pieces.iter().map(|piece| Ok::<_, hyper::Error>(Frame::data(Bytes::from(*piece)))));
             let asked = Request::post("/fn/pets/f").header("host", "localhost").body(StreamBody::new(frames)).unwrap();
             let reply = Reply::whole(client.send(asked).await.unwrap()).await.unwrap();
             assert_eq!(reply.json()["body"], pieces.concat());
@@ -247,6 +249,22 @@ fn bodies_are_mapped_both_ways() {
         }
         let world = World::start(&[upstream("pets", backend.address, json!({"answer": "whole"}))]).await;
         assert_eq!(world.get(&format!("/fn/pets/f?{}", "x".repeat(101))).await.problem(), "bad-answer");
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_body_on_its_way_is_said() {
+    run(async {
+        for (speaks, grpc) in [(Speaks::Http1, false), (Speaks::Http2(100), true)] {
+            let backend = Backend::echo(speaks).await;
+            let binding = json!({"intake": "map", "grpc": grpc});
+            let world = World::start(&[upstream("pets", backend.address, binding)]).await;
+            let reply = world.ask(request(Method::POST, "/fn/pets/f", &[], "oh!")).await;
+            assert_eq!(
+                (reply.problem(), &reply.json()["detail"]),
+                ("bad-answer".into(), &json!("An exclamation mark"))
+            );
+        }
     });
 }
 

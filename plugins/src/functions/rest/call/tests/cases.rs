@@ -125,7 +125,9 @@ fn run(fixture: &Fixture, case: &Case) -> Result<Outgoing, Problem> {
     let has_body = json.as_ref().or(case.raw.as_ref()).is_some_and(|body| !body.is_empty());
     let content = match fixture.call.intake(&method, &headers, has_body)? {
         Intake::None => Content::None,
-        Intake::Arguments { .. } => Content::Json(json.as_deref().or(case.raw.as_deref()).unwrap_or_default().as_bytes()),
+        Intake::Arguments { .. } => {
+            Content::Json(json.as_deref().or(case.raw.as_deref()).unwrap_or_default().as_bytes())
+        }
         Intake::Stream => Content::Stream,
         Intake::Map => unreachable!(),
     };
