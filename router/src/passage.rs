@@ -150,20 +150,30 @@ impl Drop for Passage {
 }
 
 /// What becomes of a request's body while it is mapped and sent.
-pub(crate) struct Upload(Cell<Option<Problem>>);
+pub(crate) struct Upload {
+    caller: Rc<Caller>,
+    /// Where signs of life are noted, if silence is limited.
+    life: Option<Rc<Cell<Instant>>>,
+    problem: Cell<Option<Problem>>,
+}
 
 impl Upload {
-    /// Of a body that nothing is known of yet.
-    pub(crate) fn new() -> Self {
-        Self(Cell::new(None))
+    /// Of the body of that request.
+    pub(crate) fn of(passage: &Passage) -> Self {
+        Self { caller: passage.caller.clone(), life: passage.limit.life(), problem: Cell::new(None) }
     }
 
     /// Hears how a piece of it was mapped. A problem stays here: the upstream's connection would make another of it.
     pub(crate) fn hear<T>(&self, mapped: Result<T, BodyError>) -> Result<T, BodyError> {
+        if let Some(life) = &self.life {
+            let now = Instant::now();
+            life.set(now);
+            self.caller.expect_until(now + limits::STREAM_SILENCE);
+        }
         mapped.map_err(|error| match error.downcast::<Problem>() {
             Ok(problem) => {
                 let told = problem.to_string().into();
-                self.0.set(Some(*problem));
+                self.problem.set(Some(*problem));
                 told
             }
             Err(error) => error,
@@ -172,7 +182,7 @@ impl Upload {
 
     /// What was wrong with it.
     pub(crate) fn problem(&self) -> Option<Problem> {
-        self.0.take()
+        self.problem.take()
     }
 }
 

@@ -3,11 +3,11 @@
 //! Setting a used timer to a later time is one atomic store in tokio; making and dropping one takes its lock twice. A timer on the
 //! shelf may still go off: it wakes a task that finds nothing to do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -28,8 +28,8 @@ pub(crate) struct Limit {
     /// Whether `sleep` is set to what the fields below say.
     set: bool,
     end: Option<Instant>,
-    /// The last sign of life, where silence is limited.
-    last: Option<Instant>,
+    /// The last sign of life, where silence is limited. Both directions of a stream set it.
+    last: Option<Rc<Cell<Instant>>>,
 }
 
 impl Limit {
@@ -47,13 +47,14 @@ impl Limit {
     /// From now on: with no more than [`limits::STREAM_SILENCE`] between two signs of life, and until `end`, if there is one.
     pub(crate) fn limit_silence(&mut self, end: Option<Instant>) {
         self.end = end;
-        self.last = Some(Instant::now());
+        let now = Instant::now();
+        self.last.get_or_insert_with(|| Rc::new(Cell::new(now))).set(now);
         self.set = false;
     }
 
     /// When the time is over as things are.
     pub(crate) fn until(&self) -> Option<Instant> {
-        let quiet = self.last.map(|last| last + limits::STREAM_SILENCE);
+        let quiet = self.last.as_ref().map(|last| last.get() + limits::STREAM_SILENCE);
         self.end.into_iter().chain(quiet).min()
     }
 
@@ -72,18 +73,30 @@ impl Limit {
         self.last.is_some()
     }
 
+    /// Where signs of life are noted, if silence is limited.
+    pub(crate) fn life(&self) -> Option<Rc<Cell<Instant>>> {
+        self.last.clone()
+    }
+
     /// Ready when the time is over. Polled only by who has to wait.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
-        let Some(until) = self.until() else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| {
+        loop {
+            let Some(until) = self.until() else { return Poll::Pending };
+            let sleep = self.sleep.get_or_insert_with(|| {
+                self.set = false;
+                self.timers.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(sleep_until(until)))
+            });
+            if !self.set {
+                sleep.as_mut().reset(until);
+                self.set = true;
+            }
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= until {
+                return Poll::Ready(Over);
+            }
+            // There was a sign of life since it was set.
             self.set = false;
-            self.timers.0.borrow_mut().pop().unwrap_or_else(|| Box::pin(sleep_until(until)))
-        });
-        if !self.set {
-            sleep.as_mut().reset(until);
-            self.set = true;
         }
-        sleep.as_mut().poll(cx).map(|()| Over)
     }
 
     /// What `future` yields, if it does so in time. Pinned by the caller, so that a large one is not moved.

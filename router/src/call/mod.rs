@@ -123,7 +123,7 @@ async fn call(
         OutgoingBody::Empty => Body::Empty,
         OutgoingBody::Full(bytes) => Body::full(bytes),
         OutgoingBody::Stream => taken.into_body(),
-        OutgoingBody::Map(map) => taken.into_body().uploaded(map, upload.insert(Rc::new(Upload::new())).clone()),
+        OutgoingBody::Map(map) => taken.into_body().uploaded(map, upload.insert(Rc::new(Upload::of(passage))).clone()),
     };
     let answered = match send(passage, &plan, &turn, slot).await {
         Ok(response) => answer::take(passage, &plan, reply, response, target.base).await,

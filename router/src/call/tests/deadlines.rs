@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{Method, Response};
+use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::limits;
-use crate::testing::{Backend, Given, Speaks, World, request, run, upstream};
+use crate::testing::{Backend, Client, Given, Speaks, World, request, run, upstream};
 
 /// After how many milliseconds a call with these headers is given up by an upstream that never answers.
 async fn given_up(binding: Value, headers: &[(&str, &str)]) -> u128 {
@@ -129,6 +129,25 @@ fn the_deadline_is_for_the_whole_answer_and_silence_is_for_streams() {
             let backend = dripping(content_type, pause).await;
             let got = received(upstream("pets", backend.address, binding.clone()), headers).await;
             assert_eq!(got, expected, "{content_type} {binding} {pause:?} {headers:?}");
+        }
+    });
+}
+
+#[test]
+fn a_caller_that_goes_on_sending_is_not_silent() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let binding = json!({"streams": true, "intake": "map"});
+        let world = World::start(&[upstream("pets", backend.address, binding)]).await;
+        for (pause, expected) in [(limits::STREAM_SILENCE * 2 / 3, 200), (limits::STREAM_SILENCE * 3 / 2, 504)] {
+            let pieces = stream::iter(0..4).then(move |_| async move {
+                sleep(pause).await;
+                Ok::<_, hyper::Error>(Frame::data(Bytes::from("x")))
+            });
+            let asked = Request::post("/fn/pets/f").header("host", "localhost");
+            let asked = asked.body(BodyExt::boxed_unsync(StreamBody::new(pieces))).unwrap();
+            let answer = Client::new(&world).await.send(asked).await.unwrap();
+            assert_eq!(answer.status(), expected, "{pause:?}");
         }
     });
 }
