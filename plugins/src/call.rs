@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Response, response};
+use http::{HeaderMap, HeaderName, Method, Response, response};
 
 use crate::problem::Problem;
 
@@ -28,6 +28,11 @@ pub trait BoundCall: Send + Sync + fmt::Debug {
 
     /// The methods that may call it, as `Allow` lists them.
     fn allow(&self) -> &'static str;
+
+    /// The headers that are credentials of this function, whoever sets them: they are never shown.
+    fn secret_headers(&self) -> &[HeaderName] {
+        &[]
+    }
 
     /// How long it may take where the caller says nothing; `None` is the router's default.
     fn timeout(&self) -> Option<Duration> {
@@ -98,7 +103,7 @@ pub struct Outgoing {
     /// Handed to [`BoundCall::response`].
     pub reply: Reply,
     /// Where in `path` credentials stand, as byte ranges in ascending order. In headers they are the values that
-    /// [`HeaderValue::is_sensitive`](http::HeaderValue::is_sensitive) says.
+    /// [`HeaderValue::is_sensitive`](http::HeaderValue::is_sensitive) says, and those of [`BoundCall::secret_headers`].
     pub secrets: Vec<Range<usize>>,
     /// What the check of the arguments said.
     pub fit: Fit,

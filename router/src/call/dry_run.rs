@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use plugins::{Outgoing, OutgoingBody};
+use plugins::{Outgoing, OutgoingBody, Problem, Reason};
 use serde_json::{Map, Value, json};
 
 use crate::body::Body;
@@ -14,15 +14,20 @@ pub(crate) static PORTOLAN_DRY_RUN: HeaderName = HeaderName::from_static("portol
 /// Headers that are credentials whatever the function.
 const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
 
-/// Whether the caller wants one.
-pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
-    headers.get(&PORTOLAN_DRY_RUN).is_some_and(|value| value == "1")
+/// Whether the caller wants one. What is not understood is refused: it would be a call that nobody wants.
+pub(crate) fn is_asked(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers.get(&PORTOLAN_DRY_RUN).map(HeaderValue::as_bytes) {
+        None => Ok(false),
+        Some(b"1") => Ok(true),
+        Some(_) => Err(Problem::new(Reason::InvalidArguments, "The header Portolan-Dry-Run takes 1")),
+    }
 }
 
-/// What `request`, with this body, would be; `path` is its target without credentials.
+/// What `request`, with this body, would be; `path` is its target without credentials, `secret` the headers that are some.
 pub(crate) fn show(
     to: Option<&Destination>,
     path: &str,
+    secret: &[HeaderName],
     request: &Request<Body>,
     body: &OutgoingBody,
 ) -> Response<Bytes> {
@@ -31,7 +36,7 @@ pub(crate) fn show(
     let mut headers = Map::from_iter([("host".to_owned(), authority.clone().into())]);
     for name in request.headers().keys().filter(|name| **name != header::HOST) {
         let values = request.headers().get_all(name).iter().map(|value| {
-            match CREDENTIALS.contains(name) || value.is_sensitive() {
+            match CREDENTIALS.contains(name) || secret.contains(name) || value.is_sensitive() {
                 true => Outgoing::HIDDEN.into(),
                 false => String::from_utf8_lossy(value.as_bytes()),
             }

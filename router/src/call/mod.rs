@@ -101,7 +101,7 @@ async fn call(
     }
     let reads = request.method() == Method::GET || request.method() == Method::HEAD;
     let noticed = Noticed::of(request.headers(), reads);
-    let dry = noticed.dry_run && dry_run::is_asked(request.headers());
+    let dry = noticed.dry_run && dry_run::is_asked(request.headers())?;
     if noticed.timeout || plan.bound.has_own_limit() {
         passage.limit_as(&plan.bound, deadline::asked(request.headers())?);
     }
@@ -116,7 +116,9 @@ async fn call(
     let body = compose(passage, &plan, id, asked, request, outgoing, noticed);
     if let Some(path) = shown_path {
         let to = turn.attempts().next().map(|address| plan.bound.destination(address));
-        return Ok(dry_run::show(to.as_ref(), &path, request, &body).map(Body::full));
+        let mut shown = dry_run::show(to.as_ref(), &path, plan.bound.call.secret_headers(), request, &body);
+        forward::complete(shown.headers_mut(), target.base);
+        return Ok(shown.map(Body::full));
     }
     let mut upload = None;
     *request.body_mut() = match body {

@@ -11,7 +11,7 @@ use plugins::{
     Answer, Arguments, BindError, BodyMap, BoundCall, Carrier, Content, Fit, FunctionKind, HeldMap, Intake, Outgoing,
     OutgoingBody, Probe, Problem, Reason, Reply, Whole,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// The one kind.
 pub(crate) static KINDS: &[&dyn FunctionKind] = &[&Test];
@@ -61,6 +61,9 @@ pub(crate) struct Call {
     headers: Vec<(String, String)>,
     /// A header that is a credential.
     secret: Option<String>,
+    /// Headers that are credentials when the caller sends them.
+    #[serde(deserialize_with = "names")]
+    secrets: Vec<HeaderName>,
     strip_credentials: bool,
     unfit: bool,
     panics: bool,
@@ -134,6 +137,10 @@ impl BoundCall for Call {
         "GET, HEAD, POST, OPTIONS"
     }
 
+    fn secret_headers(&self) -> &[HeaderName] {
+        &self.secrets
+    }
+
     fn timeout(&self) -> Option<Duration> {
         self.timeout.map(Duration::from_secs)
     }
@@ -141,6 +148,11 @@ impl BoundCall for Call {
     fn streams(&self) -> bool {
         self.streams
     }
+}
+
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<HeaderName>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    Ok(names.iter().map(|name| name.parse().unwrap()).collect())
 }
 
 fn finish(whole: Whole) -> Result<Response<Bytes>, Problem> {

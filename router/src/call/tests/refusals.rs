@@ -54,19 +54,24 @@ fn options_tells_the_methods() {
 fn a_dry_run_shows_all_but_credentials_and_sends_nothing() {
     run(async {
         let backend = Backend::echo(Speaks::Http1).await;
-        let mut given = upstream("pets", backend.address, json!({"path": "/v1/pets", "secret": "x-api-key"}));
+        let mut given =
+            upstream("pets", backend.address, json!({"path": "/v1/pets", "secret": "x-api-key", "secrets": ["x-key"]}));
         given.spec.host = Some("pets.example:80".into());
         let world = World::start(&[given]).await;
         let headers = [
             ("portolan-dry-run", "1"),
             ("authorization", "Bearer s3cret"),
             ("cookie", "s3cret"),
+            ("x-key", "s3cret"),
             ("x-request-id", "r1"),
         ];
         let reply = world.ask(request(Method::POST, "/fn/pets/f?a=1", &headers, "{\"b\":2}")).await;
         assert_eq!(reply.status, 200);
         assert!(!reply.text().contains("s3cret"));
+        assert_eq!(reply.header("cache-control"), Some("private, no-store"));
         insta::assert_json_snapshot!(reply.json());
+        let unclear = world.ask(request(Method::POST, "/fn/pets/f", &[("portolan-dry-run", "true")], "")).await;
+        assert_eq!(unclear.problem(), "invalid-arguments");
         assert_eq!(backend.accepted.get(), 0);
     });
 }

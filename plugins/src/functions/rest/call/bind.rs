@@ -42,13 +42,18 @@ impl Call {
             Place::Header => HeaderName::try_from(parameter.name.as_str()).ok(),
             _ => None,
         });
+        let headers: Box<[Option<HeaderName>]> = headers.collect();
+        let secret: Box<[bool]> =
+            operation.parameters.iter().map(|p| is_secret(schema, p.place.into(), &p.name)).collect();
+        let secret_headers = headers.iter().zip(&secret).filter(|(_, secret)| **secret);
         Ok(Self {
             safe: matches!(method, Method::GET | Method::HEAD),
             method,
             path,
             fixed_query: path::fixed_query(&operation.path),
-            headers: headers.collect(),
-            secret: operation.parameters.iter().map(|p| is_secret(schema, p.place.into(), &p.name)).collect(),
+            secret_headers: secret_headers.filter_map(|(name, _)| name.clone()).collect(),
+            headers,
+            secret,
             index: Index::new(&operation, &names, fields, alike),
             default_type: names.body.map_or(0, |body| body.default),
             writers: writers.into(),

@@ -50,6 +50,8 @@ pub(super) struct Call {
     headers: Box<[Option<HeaderName>]>,
     /// For each parameter whether it is a credential.
     secret: Box<[bool]>,
+    /// The headers among those.
+    secret_headers: Box<[HeaderName]>,
     index: Index,
     /// Which of `writers` writes where the caller says nothing.
     default_type: usize,
@@ -103,6 +105,10 @@ impl BoundCall for Call {
 
     fn carrier(&self) -> Carrier {
         Carrier::Http1
+    }
+
+    fn secret_headers(&self) -> &[HeaderName] {
+        &self.secret_headers
     }
 
     fn allow(&self) -> &'static str {

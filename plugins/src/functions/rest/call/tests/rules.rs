@@ -122,6 +122,7 @@ fn credentials_are_marked() {
     assert_eq!(outgoing.shown_path(), "/a/***?q=a&api_key=***");
     assert!(outgoing.headers["x-key"].is_sensitive());
     assert!(!outgoing.headers["x-open"].is_sensitive());
+    assert_eq!(fixture.call.secret_headers(), ["x-key"]);
     assert!(outgoing.headers[header::COOKIE].is_sensitive());
 }
 
