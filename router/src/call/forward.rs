@@ -18,6 +18,8 @@ pub(crate) struct Noticed {
     pub(crate) content: bool,
     /// There is a proxy in front that says for whom it asks.
     pub(crate) forwarded: bool,
+    /// There are cookies.
+    pub(crate) cookies: bool,
     /// A time limit is asked for.
     pub(crate) timeout: bool,
     /// A dry run may be asked for.
@@ -34,6 +36,7 @@ impl Noticed {
                 "request-timeout" | "grpc-timeout" => noticed.timeout = true,
                 "portolan-dry-run" => noticed.dry_run = true,
                 "x-forwarded-for" => noticed.forwarded = true,
+                "cookie" => noticed.cookies = true,
                 _ => {}
             }
             noticed.private |= is_private(name, reads);
@@ -69,6 +72,18 @@ fn is_private(name: &str, reads: bool) -> bool {
 /// Takes out what is not for the upstream.
 pub(crate) fn strip_request(headers: &mut HeaderMap, reads: bool) {
     strip(headers, |name| is_private(name, reads));
+}
+
+/// Makes one field of cookies that HTTP/2 sends apart (RFC 9113, 8.2.3): servers of HTTP/1.1 look at the first alone.
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let apart = headers.get_all(header::COOKIE);
+    if apart.iter().nth(1).is_none() {
+        return;
+    }
+    let all: Vec<_> = apart.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 /// Takes out of an answer what concerns the upstream's connection alone.

@@ -109,6 +109,9 @@ async fn call(
     if noticed.private {
         forward::strip_request(request.headers_mut(), reads);
     }
+    if noticed.cookies {
+        forward::join_cookies(request.headers_mut());
+    }
     let taken = intake::take(passage, intake, request.headers(), body).await?;
     let outgoing = first_half(&plan, asked.query(), request, &taken)?;
     let shown_path = dry.then(|| outgoing.shown_path());

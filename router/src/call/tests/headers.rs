@@ -1,6 +1,6 @@
 //! Which headers arrive, on either side.
 
-use http::{Method, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
@@ -82,6 +82,18 @@ fn what_the_binding_sets_wins() {
         assert_eq!(headers["accept"], "text/plain");
         assert_eq!(headers["x-request-id"], "bound");
         assert_eq!((&headers["authorization"], &headers["cookie"]), (&Value::Null, &Value::Null));
+    });
+}
+
+#[test]
+fn cookies_arrive_as_one_field() {
+    run(async {
+        let backend = Backend::echo(Speaks::Http1).await;
+        let world = World::start(&[upstream("echo", backend.address, json!({}))]).await;
+        let mut caller = world.connect_http2().await;
+        let asked = Request::get("http://localhost/fn/echo/f").header("cookie", "a=1").header("cookie", "b=2; c=3");
+        let answer = caller.send_request(asked.body(Full::default()).unwrap()).await.unwrap();
+        assert_eq!(Reply::whole(answer).await.unwrap().json()["headers"]["cookie"], "a=1; b=2; c=3");
     });
 }
 
