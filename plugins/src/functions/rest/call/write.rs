@@ -21,6 +21,11 @@ const MAX_PATH: usize = u16::MAX as usize - 1;
 /// The bytes that the arguments of a usual call take in a path.
 const TYPICAL_ARGUMENTS: usize = 64;
 
+/// The name of one pair of a `Cookie` header.
+fn cookie_name(pair: &[u8]) -> &[u8] {
+    pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii()
+}
+
 impl Call {
     /// The request. `own` are the parameters that go through in the caller's own headers; `raw` says that the body does.
     pub(super) fn write(
@@ -101,8 +106,11 @@ impl Call {
             }
         }
         if !cookies.is_empty() {
-            let callers = callers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-            let all: Vec<&[u8]> = callers.chain([cookies.as_bytes()]).collect();
+            let written: Vec<&[u8]> = cookies.as_bytes().split(|b| *b == b';').map(cookie_name).collect();
+            let callers = callers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
+            // Servers take the first of a name: the caller's would win.
+            let others = callers.map(<[u8]>::trim_ascii).filter(|pair| !written.contains(&cookie_name(pair)));
+            let all: Vec<&[u8]> = others.filter(|pair| !pair.is_empty()).chain([cookies.as_bytes()]).collect();
             let mut value = HeaderValue::from_bytes(&all.join(&b"; "[..]))
                 .map_err(|_| fault(&[Form::Cookie.name()], "has characters that a cookie cannot carry"))?;
             value.set_sensitive(true);
