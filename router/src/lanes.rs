@@ -23,9 +23,13 @@ impl Lanes {
 
     /// Drops lanes that no plan uses any more, and tells the others of `snapshot`; `gone` hears of each address that left.
     pub(crate) fn sweep(&self, snapshot: &Snapshot, gone: impl Fn(&SocketAddr)) {
-        let mut lanes = self.0.borrow_mut();
-        lanes.retain(|_, lane| Rc::strong_count(lane) > 1);
-        lanes.values().for_each(|lane| lane.look(snapshot, &gone));
+        self.0.borrow_mut().retain(|_, lane| Rc::strong_count(lane) > 1);
+        self.0.borrow().values().for_each(|lane| lane.look(snapshot, &gone));
+    }
+
+    /// Whether any upstream has an endpoint there.
+    pub(crate) fn lead_to(&self, address: &SocketAddr) -> bool {
+        self.0.borrow().values().any(|lane| has(&lane.seen.borrow().1, address))
     }
 }
 
@@ -53,17 +57,19 @@ impl Lane {
     }
 
     fn look(&self, snapshot: &Snapshot, gone: &impl Fn(&SocketAddr)) {
-        let mut seen = self.seen.borrow_mut();
-        if seen.0 >= snapshot.generation {
+        if self.seen.borrow().0 >= snapshot.generation {
             return;
         }
         let endpoints = snapshot.endpoints(&self.id).cloned().unwrap_or_default();
-        if endpoints.all().as_ptr() != seen.1.all().as_ptr() {
-            let stays = |address: &SocketAddr| endpoints.all().binary_search_by_key(address, |e| e.address).is_ok();
-            seen.1.all().iter().map(|e| &e.address).filter(|address| !stays(address)).for_each(gone);
+        let (_, before) = self.seen.replace((snapshot.generation, endpoints.clone()));
+        if endpoints.all().as_ptr() != before.all().as_ptr() {
+            before.all().iter().map(|e| &e.address).filter(|address| !has(&endpoints, address)).for_each(gone);
         }
-        *seen = (snapshot.generation, endpoints);
     }
+}
+
+fn has(endpoints: &EndpointSet, address: &SocketAddr) -> bool {
+    endpoints.all().binary_search_by_key(address, |endpoint| endpoint.address).is_ok()
 }
 
 /// One request's turn.

@@ -136,7 +136,7 @@ impl Worker {
         })?;
         let key = Key::of(&upstream.upstream, function);
         if let Some(plan) = self.plans.borrow_mut().get(&key) {
-            let turn = plan.lane.turn(&snapshot, |address| self.pools.forget(address));
+            let turn = plan.lane.turn(&snapshot, |address| self.forget(address));
             return Ok(Found::Plan(plan.clone(), turn));
         }
         let (sender, answer) = oneshot::channel();
@@ -167,8 +167,15 @@ impl Worker {
             tally: self.metrics.tally(self.number, &label, &function),
         });
         self.plans.borrow_mut().insert(key, plan.clone());
-        let turn = plan.lane.turn(&snapshot, |address| self.pools.forget(address));
+        let turn = plan.lane.turn(&snapshot, |address| self.forget(address));
         Ok((plan, turn))
+    }
+
+    /// An upstream has lost an endpoint. Others may share its address, and their connections there.
+    fn forget(&self, address: &SocketAddr) {
+        if !self.lanes.lead_to(address) {
+            self.pools.forget(address);
+        }
     }
 
     /// A new connection.
@@ -193,7 +200,7 @@ impl Worker {
         let now = Instant::now();
         self.tell(Ending::Cut, |caller| caller.is_overdue(now));
         self.refresh();
-        self.lanes.sweep(&self.snapshot.borrow(), |address| self.pools.forget(address));
+        self.lanes.sweep(&self.snapshot.borrow(), |address| self.forget(address));
         self.pools.sweep();
     }
 }

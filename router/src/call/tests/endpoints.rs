@@ -145,6 +145,24 @@ fn an_upstream_that_nobody_calls_loses_its_connections_too() {
     });
 }
 
+#[test]
+fn an_endpoint_that_another_upstream_has_too_keeps_its_connections() {
+    run(async {
+        let backend = counting().await.0;
+        let given = ["a", "b"].map(|name| upstream(name, backend.address, json!({})));
+        let world = World::start(&given).await;
+        world.get("/fn/a/f").await;
+        world.get("/fn/b/f").await;
+        world.report(&[given[0].clone(), Given { endpoints: vec![], ..given[1].clone() }]).await;
+        assert_eq!(world.get("/fn/b/f").await.problem(), "no-endpoint");
+        world.get("/fn/a/f").await;
+        assert_eq!((backend.accepted.get(), backend.open.get()), (1, 1));
+        world.report(&[]).await;
+        sleep(Duration::from_secs(11)).await;
+        assert_eq!(backend.open.get(), 0);
+    });
+}
+
 /// A gRPC-like server that answers when it is told to, and counts the streams that wait.
 async fn holding(streams: u32) -> (Backend, Rc<Cell<usize>>, Rc<Notify>) {
     let (waiting, go) = (Rc::new(Cell::new(0)), Rc::new(Notify::new()));
