@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use catalog::model::{Materials, Tls, Validation};
+use catalog::model::{Materials, Tls, UpstreamSpec, Validation};
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
 use catalog::{Catalog, CatalogError, Snapshot};
 use plugins::{Carrier, FunctionKind, Problem, Reason};
@@ -55,10 +55,21 @@ pub(crate) type Orders = mpsc::Sender<Order>;
 /// The planner: one task for all workers.
 pub(crate) struct Planner {
     maker: Arc<Maker>,
-    /// A failure holds until the time beside it.
-    known: PlanCache<(Planned, Option<Instant>)>,
+    known: PlanCache<Known>,
     waiting: HashMap<Key, Vec<oneshot::Sender<Planned>>>,
-    jobs: JoinSet<(Key, Planned)>,
+    jobs: JoinSet<(Key, Keyed, Planned)>,
+}
+
+/// What a key points to.
+type Keyed = (Arc<FunctionEntry>, Arc<UpstreamSpec>);
+
+/// What came of making a plan.
+struct Known {
+    planned: Planned,
+    /// A failure holds until then.
+    until: Option<Instant>,
+    /// Held, so that no other function comes to lie where this one was.
+    _keyed: Keyed,
 }
 
 impl Planner {
@@ -83,8 +94,8 @@ impl Planner {
                 },
                 Some(done) = self.jobs.join_next() => {
                     // A job catches what it runs; only shutting down cancels it.
-                    if let Ok((key, planned)) = done {
-                        self.settle(key, planned);
+                    if let Ok((key, keyed, planned)) = done {
+                        self.settle(key, keyed, planned);
                     }
                 }
             }
@@ -93,22 +104,23 @@ impl Planner {
 
     fn take(&mut self, ask: Ask) {
         let key = Key::of(&ask.upstream.upstream, &ask.function);
-        if let Some((planned, until)) = self.known.get(&key)
-            && until.is_none_or(|until| Instant::now() < until)
+        if let Some(known) = self.known.get(&key)
+            && known.until.is_none_or(|until| Instant::now() < until)
         {
             // Who asked may have left.
-            _ = ask.answer.send(planned.clone());
+            _ = ask.answer.send(known.planned.clone());
             return;
         }
         let waiting = self.waiting.entry(key).or_default();
         waiting.push(ask.answer);
         if waiting.len() == 1 {
             let maker = self.maker.clone();
-            self.jobs.spawn(async move { (key, maker.make(ask.upstream, ask.function).await) });
+            let keyed = (ask.function.clone(), ask.upstream.upstream.spec.clone());
+            self.jobs.spawn(async move { (key, keyed, maker.make(ask.upstream, ask.function).await) });
         }
     }
 
-    fn settle(&mut self, key: Key, planned: Planned) {
+    fn settle(&mut self, key: Key, keyed: Keyed, planned: Planned) {
         for answer in self.waiting.remove(&key).into_iter().flatten() {
             _ = answer.send(planned.clone());
         }
@@ -120,7 +132,7 @@ impl Planner {
             // What may be over at once is not remembered.
             Err(_) => return,
         };
-        self.known.insert(key, (planned, until));
+        self.known.insert(key, Known { planned, until, _keyed: keyed });
     }
 }
 

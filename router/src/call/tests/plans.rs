@@ -1,13 +1,14 @@
 //! Plans follow the catalog.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::testing::{Backend, Given, Speaks, World, request, run, upstream};
+use crate::testing::{Backend, Given, NAMESPACE, Speaks, World, request, run, upstream};
 
 #[test]
 fn a_change_is_seen_by_the_next_request() {
@@ -49,6 +50,21 @@ fn what_cannot_be_bound_says_so_until_it_changes() {
         }
         world.report(&[upstream("pets", backend.address, json!({}))]).await;
         assert_eq!(world.get("/fn/pets/f").await.status, 200);
+    });
+}
+
+#[test]
+fn what_a_failure_is_remembered_by_is_held() {
+    run(async {
+        let world =
+            World::start(&[upstream("pets", "127.0.0.1:1".parse().unwrap(), json!({"no such field": 1}))]).await;
+        assert_eq!(world.get("/fn/pets/f").await.problem(), "unbindable");
+        let function =
+            Arc::downgrade(world.catalog.snapshot().upstream(NAMESPACE, "pets").unwrap().function("f").unwrap());
+        world.report(&[]).await;
+        assert_eq!(world.get("/fn/pets/f").await.problem(), "unknown-upstream");
+        sleep(Duration::from_millis(1)).await;
+        assert!(function.upgrade().is_some(), "another function could come to lie there");
     });
 }
 
