@@ -13,8 +13,15 @@ pub(crate) const HEADER_SWEEPS: u32 = 3;
 /// Sweeps for which an HTTP/2 connection of a caller may be idle: five minutes, as its next use would cost it a new handshake.
 pub(crate) const HTTP2_IDLE_SWEEPS: u32 = 30;
 
-/// Callers' connections per worker; more wait in the listener's backlog. Leaves half of a usual 65,536 descriptors to upstreams.
-pub(crate) const CONNECTIONS: usize = 16_384;
+/// Callers' connections of the whole process at most; more wait in the listeners' backlogs.
+const CONNECTIONS: usize = 65_536;
+
+/// Callers' connections of one worker: its part of what there may be, and of the descriptors half. The rest is for upstreams.
+pub(crate) fn connections(workers: usize) -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let half = descriptors.map_or(CONNECTIONS, |n| usize::try_from(n / 2).unwrap_or(usize::MAX));
+    (CONNECTIONS.min(half) / workers).max(1)
+}
 
 /// Connections that the kernel holds until a worker takes them: its usual own limit.
 pub(crate) const BACKLOG: i32 = 4096;

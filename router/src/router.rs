@@ -76,6 +76,7 @@ impl Router {
             log,
             orders,
             collected: Budget::new(limits::COLLECTED),
+            connections: limits::connections(workers),
             address,
             stopping: stopped,
         };

@@ -36,6 +36,8 @@ pub(crate) struct Common {
     pub(crate) orders: Orders,
     /// For the bodies that are collected.
     pub(crate) collected: Budget,
+    /// How many connections of callers a worker may have.
+    pub(crate) connections: usize,
     /// The address that is listened on.
     pub(crate) address: SocketAddr,
     /// Set to the instant at which the last requests are cut off.
@@ -220,15 +222,20 @@ pub(crate) async fn serve(number: usize, common: &Common, listener: TcpListener)
     let worker = Rc::new(Worker::new(number, common));
     let mut stopping = common.stopping.clone();
     let mut connections = JoinSet::new();
+    let mut refused = false;
     let mut sweep = tokio::time::interval(limits::SWEEP);
     let end = loop {
         tokio::select! {
-            accepted = listener.accept(), if connections.len() < limits::CONNECTIONS => match accepted {
+            accepted = listener.accept(), if connections.len() < common.connections => match accepted {
                 Ok((stream, peer)) => {
+                    refused = false;
                     connections.spawn_local(connection::serve(worker.welcome(peer, common.address), stream));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    // It may go on for as long as descriptors are scarce: once is enough.
+                    if !std::mem::replace(&mut refused, true) {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
                     tokio::time::sleep(limits::ACCEPT_PAUSE).await;
                 }
             },

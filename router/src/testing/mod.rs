@@ -39,6 +39,9 @@ use crate::transport::Local;
 use crate::worker::{Common, serve};
 use crate::{limits, listener};
 
+/// The connections that the world's worker takes at once.
+pub(crate) const CONNECTIONS: usize = 100;
+
 /// The bytes of bodies that the world's worker collects at once.
 pub(crate) const COLLECTED: usize = 3 << 20;
 
@@ -101,6 +104,7 @@ impl World {
             metrics: metrics.clone(),
             log,
             orders,
+            connections: CONNECTIONS,
             collected: Budget::new(COLLECTED),
             address,
             stopping: stopped,

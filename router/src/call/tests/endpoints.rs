@@ -1,6 +1,7 @@
 //! Which endpoint gets a request, and over which connection.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::slice::from_ref;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::limits;
-use crate::testing::{Backend, Given, Speaks, World, request, run, upstream};
+use crate::testing::{Backend, CONNECTIONS, Given, Speaks, World, request, run, upstream};
 
 /// Counts what it is asked.
 async fn counting() -> (Backend, Rc<Cell<usize>>) {
@@ -42,6 +43,26 @@ fn endpoints_take_turns_over_changes_of_the_catalog() {
             world.report(&[given.clone(), upstream("other", b.0.address, json!({"path": format!("/{round}")}))]).await;
         }
         assert_eq!((a.1.get(), b.1.get()), (5, 5));
+    });
+}
+
+#[test]
+fn callers_beyond_the_limit_wait() {
+    run(async {
+        let world = World::start(&[]).await;
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut caller = world.connect().await;
+            caller.send(request(Method::GET, "/", &[], "")).await.unwrap();
+            held.push(caller);
+        }
+        let mut waiting = world.connect().await;
+        let mut asked = pin!(waiting.send(request(Method::GET, "/", &[], "")));
+        assert!(timeout(Duration::from_secs(1), asked.as_mut()).await.is_err());
+        held.pop();
+        assert_eq!(asked.await.unwrap().status(), 404);
+        let (one, eight) = (limits::connections(1), limits::connections(8));
+        assert!(eight >= 1 && eight * 8 <= one && one <= 65_536, "{one} {eight}");
     });
 }
 
