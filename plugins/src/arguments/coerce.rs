@@ -106,6 +106,16 @@ impl Coerce {
         Value::String(text)
     }
 
+    /// The text of a header or a cookie: commas separate the items where an array is wanted.
+    pub(crate) fn line(&self, text: String) -> Value {
+        match &self.items {
+            Some(items) if !self.scalars.any(Types::STRING) && self.scalar(&text).is_none() => {
+                text.split(',').map(|item| items.text(item.trim().to_owned())).collect()
+            }
+            _ => self.text(text),
+        }
+    }
+
     fn scalar(&self, text: &str) -> Option<Value> {
         let is = |types| self.scalars.any(types);
         match text {

@@ -163,8 +163,12 @@ impl Call {
             };
             if let Some(text) = text {
                 let coerce = self.coerce.named(form.name()).and_then(|form| form.named(&parameter.name));
-                let value = coerce
-                    .map_or_else(|| Value::String(text.clone().into_owned()), |c| c.text(text.clone().into_owned()));
+                let text = text.into_owned();
+                let value = match coerce {
+                    Some(coerce) if parameter.content.is_none() => coerce.line(text),
+                    Some(coerce) => serde_json::from_str(&text).unwrap_or_else(|_| coerce.text(text)),
+                    None => Value::String(text),
+                };
                 if let Value::Object(form) = map.entry(form.name()).or_insert_with(|| Value::Object(Map::new())) {
                     form.insert(parameter.name.clone(), value);
                     own.push(index);
