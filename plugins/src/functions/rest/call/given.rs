@@ -76,12 +76,14 @@ impl Index {
         &self.required_in_headers
     }
 
-    /// Finds the place of each argument. `raw` says that the body comes as it is, whatever the arguments say.
+    /// Finds the place of each argument. `raw` says that the body comes as it is, whatever the arguments say; `strict` that what the
+    /// document requires must be there, else only that without which there is no call.
     pub(super) fn place<'a>(
         &self,
         operation: &Operation,
         arguments: &'a Map<String, Value>,
         raw: bool,
+        strict: bool,
     ) -> Result<Given<'a>, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut given = Given { values: vec![None; operation.parameters.len()], ..Given::default() };
@@ -111,9 +113,12 @@ impl Index {
             }
         }
         if let Some(body) = body {
-            self.body(body, bare, arguments, &mut given, &mut faults);
+            self.body(body, bare, arguments, strict, &mut given, &mut faults);
         }
-        for &index in self.required.iter().filter(|index| given.values[**index].is_none()) {
+        let missing = |index: &&usize| {
+            given.values[**index].is_none() && (strict || operation.parameters[**index].place == Place::Path)
+        };
+        for &index in self.required.iter().filter(missing) {
             faults.push(fault(&[], format!("\"{}\" is missing", operation.parameters[index].name)));
         }
         if faults.is_empty() { Ok(given) } else { Err(faults) }
@@ -156,6 +161,7 @@ impl Index {
         body: &BodyNames,
         bare: Vec<(&'a str, &'a Value, bool)>,
         arguments: &Map<String, Value>,
+        strict: bool,
         given: &mut Given<'a>,
         faults: &mut Vec<Fault>,
     ) {
@@ -173,12 +179,12 @@ impl Index {
                 faults.push(fault(&[name], detail));
             }
         } else if body.fields && (body.required || !bare.is_empty()) {
-            for name in self.fields.iter().filter(|name| !arguments.contains_key(&***name)) {
+            for name in self.fields.iter().filter(|name| strict && !arguments.contains_key(&***name)) {
                 faults.push(fault(&[], format!("\"{name}\" is missing")));
             }
             given.body = Some(BodyValue::Fields(bare.into_iter().map(|(name, value, _)| (name, value)).collect()));
         }
-        if body.required && given.body.is_none() {
+        if strict && body.required && given.body.is_none() {
             faults.push(fault(&[], format!("\"{}\" is missing", if alike { body.whole() } else { BODY })));
         }
     }

@@ -85,7 +85,7 @@ impl BoundCall for Call {
         let Value::Object(map) = &named else { unreachable!("made an object above") };
         let checks = (!arguments.unchecked).then_some(if raw { &self.checks.beside_raw } else { &self.checks.all });
         let validator = checks.and_then(Option::as_ref);
-        let result = self.index.place(&self.operation, map, raw).map_err(|mut faults| {
+        let result = self.index.place(&self.operation, map, raw, self.checks.enforce).map_err(|mut faults| {
             let more = validator.filter(|_| self.checks.enforce).map(|v| v.faults_of_values(&named));
             let new = |fault: &Fault| faults.iter().all(|known| known.pointer != fault.pointer);
             let more: Vec<Fault> = more.into_iter().flatten().filter(new).collect();

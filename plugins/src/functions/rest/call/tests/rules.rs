@@ -40,6 +40,37 @@ fn what_cannot_be_written_is_refused_whatever_validation_says() {
 }
 
 #[test]
+fn what_is_required_can_be_left_out_where_nothing_is_enforced() {
+    let string = json!({ "type": "string" });
+    let operation = json!({
+        "method": "POST", "path": "/a",
+        "parameters": [
+            { "name": "q", "in": "query", "required": true, "schema": string },
+            { "name": "X-H", "in": "header", "required": true, "schema": string },
+            { "name": "c", "in": "cookie", "required": true, "schema": string },
+        ],
+        "body": { "required": true, "types": [{ "type": "application/json", "schema": {
+            "type": "object", "required": ["n"], "properties": { "n": string, "m": string },
+        } }] },
+    });
+    for (validation, expected) in [
+        (Validation::Enforce, None),
+        (Validation::Report, Some(Fit::Unfit)),
+        (Validation::Off, Some(Fit::Unchecked)),
+    ] {
+        let spec = UpstreamSpec {
+            hints: Hints { validation: Some(validation), ..Hints::default() },
+            ..UpstreamSpec::default()
+        };
+        let fixture = Fixture::new(&operation, &json!({}), &spec);
+        for arguments in [json!({}), json!({ "m": "x" })] {
+            let fit = fixture.post(&arguments).ok().map(|outgoing| outgoing.fit);
+            assert_eq!(fit, expected, "{validation:?} {arguments}");
+        }
+    }
+}
+
+#[test]
 fn a_cookie_stays_one_whatever_validation_says() {
     let operation = json!({
         "method": "GET", "path": "/a",
