@@ -155,6 +155,15 @@ impl Problem {
         Self { reason, detail: detail.into(), faults: Vec::new(), headers: Vec::new() }
     }
 
+    /// Arguments in which these things are wrong.
+    pub fn of_arguments(faults: Vec<Fault>) -> Self {
+        let detail = match &faults[..] {
+            [one] => format!("{}: {}", one.pointer, one.detail),
+            several => format!("{} things are wrong", several.len()),
+        };
+        Self::new(Reason::InvalidArguments, detail).because(faults)
+    }
+
     /// The same with one header more.
     pub fn with(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -3,7 +3,7 @@
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 
-use super::schema::fragment;
+use super::pointer::pointer;
 use crate::problem::{Fault, MAX_FAULTS};
 
 /// The longest text of one fault, in bytes: schemas may list thousands of values.
@@ -12,14 +12,9 @@ const MAX_DETAIL: usize = 300;
 /// The deepest chain of unions of which the one alternative that was meant is looked for.
 const MAX_UNIONS: usize = 8;
 
-/// A JSON pointer as a URI fragment (RFC 6901, 6) from its steps.
-pub(crate) fn pointer(steps: &[&str]) -> String {
-    steps.iter().fold("#".to_owned(), |pointer, step| pointer + &fragment(step))
-}
-
 /// A fault at these steps.
 pub(crate) fn fault(steps: &[&str], detail: impl Into<String>) -> Fault {
-    Fault { pointer: pointer(steps), detail: detail.into() }
+    Fault { pointer: pointer(steps.iter().copied()), detail: detail.into() }
 }
 
 /// Appends what one error says.

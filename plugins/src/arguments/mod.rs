@@ -4,9 +4,11 @@
 //! All of it is prepared when a function is bound ([`Coerce`], [`Validator`]); a request walks no schema. Nothing here is ever
 //! fetched: a schema that refers to another document cannot be compiled.
 
+mod binary;
 mod coerce;
 mod faults;
 mod formats;
+mod pointer;
 mod query;
 mod schema;
 #[cfg(test)]
@@ -15,6 +17,8 @@ mod validator;
 
 pub(crate) use coerce::Coerce;
 pub(crate) use faults::fault;
-pub(crate) use query::parse;
-pub(crate) use schema::{Bearing, Schemas, Types, fragment};
+pub(crate) use binary::{from_base64, to_base64};
+pub(crate) use pointer::{fragment, pointer};
+pub(crate) use query::{form_text, parse};
+pub(crate) use schema::{Bearing, Schemas, Types};
 pub(crate) use validator::Validator;

@@ -21,7 +21,7 @@ pub(crate) fn parse(query: &str, root: &Coerce) -> Result<Map<String, Value>, Ve
     let mut faults = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match (decode(name), decode(value)) {
+        match (form_text(name), form_text(value)) {
             (Some(name), Some(value)) => {
                 if let Err(detail) = insert(&mut arguments, &name, value.into_owned(), Some(root), MAX_STEPS) {
                     faults.push(fault(&[&name], detail));
@@ -37,7 +37,8 @@ pub(crate) fn parse(query: &str, root: &Coerce) -> Result<Map<String, Value>, Ve
     Ok(arguments)
 }
 
-fn decode(text: &str) -> Option<Cow<'_, str>> {
+/// A name or a value as forms encode it (`application/x-www-form-urlencoded`); `None` where it is not UTF-8.
+pub(crate) fn form_text(text: &str) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|b| b == b'%' || b == b'+') {
         return Some(Cow::Borrowed(text));
     }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::{BitAnd, BitOr};
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// The deepest chain of references and combinations that is followed: recursive schemas end here.
@@ -204,27 +204,4 @@ impl<'a> Schemas<'a> {
             }
         }
     }
-}
-
-/// What a URI fragment cannot hold (RFC 3986, 3.5).
-const FRAGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// One step of a JSON pointer in a URI fragment (RFC 6901, 6): `/`, then the name, escaped.
-pub(crate) fn fragment(name: &str) -> String {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
-    format!("/{}", utf8_percent_encode(&escaped, FRAGMENT))
 }

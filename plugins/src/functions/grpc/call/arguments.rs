@@ -3,8 +3,9 @@
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::{Map, Value as Json};
 
-use super::super::json::{self, Slot, pointer};
+use super::super::json::{self, Slot};
 use super::query;
+use crate::arguments::pointer;
 use crate::call::Content;
 use crate::problem::{Fault, Problem, Reason};
 
@@ -19,13 +20,13 @@ pub(super) fn read(
         _ => None,
     };
     let given = match query.filter(|query| !query.is_empty()) {
-        Some(query) => query::parse(of, query).map_err(invalid)?,
+        Some(query) => query::parse(of, query).map_err(Problem::of_arguments)?,
         None => Map::new(),
     };
     let arguments = match body {
         None => Json::Object(given),
         Some(whole) if given.is_empty() => whole,
-        Some(Json::Object(members)) => Json::Object(joined(of, members, given).map_err(invalid)?),
+        Some(Json::Object(members)) => Json::Object(joined(of, members, given).map_err(Problem::of_arguments)?),
         Some(_) => {
             return Err(Problem::new(
                 Reason::InvalidArguments,
@@ -33,7 +34,7 @@ pub(super) fn read(
             ));
         }
     };
-    json::read(of, &arguments).map_err(invalid)
+    json::read(of, &arguments).map_err(Problem::of_arguments)
 }
 
 /// One JSON text.
@@ -42,15 +43,6 @@ fn parse(text: &[u8]) -> Result<Option<Json>, Problem> {
         Ok(json) => Ok(Some(json)),
         Err(e) => Err(Problem::new(Reason::MalformedBody, format!("the body is not JSON: {e}"))),
     }
-}
-
-/// What does not fit the message.
-pub(super) fn invalid(faults: Vec<Fault>) -> Problem {
-    let detail = match faults.as_slice() {
-        [one] => format!("{} {}", one.pointer, one.detail),
-        all => format!("{} things are wrong", all.len()),
-    };
-    Problem::new(Reason::InvalidArguments, detail).because(faults)
 }
 
 /// Both together; a name that both give is a fault, however each spells it.

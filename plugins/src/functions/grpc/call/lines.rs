@@ -7,7 +7,7 @@ use http::HeaderMap;
 use memchr::memchr;
 
 use super::super::json;
-use super::{MAX_JSON, Plan, arguments, frame};
+use super::{MAX_JSON, Plan, frame};
 use crate::call::BodyMap;
 use crate::problem::{Problem, Reason};
 
@@ -33,7 +33,7 @@ impl Lines {
         let at = |problem: Problem| Problem { detail: format!("line {}: {}", self.count, problem.detail), ..problem };
         let json = serde_json::from_slice(line)
             .map_err(|e| at(Problem::new(Reason::MalformedBody, format!("not one JSON value: {e}"))))?;
-        let message = json::read(&self.plan.input, &json).map_err(|faults| at(arguments::invalid(faults)))?;
+        let message = json::read(&self.plan.input, &json).map_err(|faults| at(Problem::of_arguments(faults)))?;
         frame::put(&message, out).map_err(at)
     }
 

@@ -4,14 +4,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::super::json;
+use crate::arguments::from_base64;
 use crate::problem::{Problem, Reason};
 
 /// Refuses binary metadata that is not base64: a server would end the whole stream over it.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     for (name, value) in headers.iter().filter(|(name, _)| name.as_str().ends_with("-bin")) {
         // Several values may share a line (RFC 9110, 5.3).
-        if !value.as_bytes().split(|b| *b == b',').all(|one| json::base64(one.trim_ascii()).is_some()) {
+        if !value.as_bytes().split(|b| *b == b',').all(|one| from_base64(one.trim_ascii()).is_some()) {
             return Err(Problem::new(Reason::InvalidArguments, format!("the header {name} is not base64")));
         }
     }

@@ -1,11 +1,11 @@
 //! Query parameters as arguments: a repeated name is an array, `a.b=1` sets a field of an object. Text becomes what the field's type
 //! needs; numbers stay text, which the mapping takes.
 
-use percent_encoding::percent_decode;
 use prost_reflect::{Kind, MessageDescriptor};
 use serde_json::{Map, Value as Json};
 
-use super::super::json::{Known, Slot, pointer};
+use super::super::json::{Known, Slot};
+use crate::arguments::{form_text, pointer};
 use crate::problem::Fault;
 
 /// How many dots a name may have: each is one more object in the other.
@@ -23,9 +23,10 @@ pub(super) fn parse(of: &MessageDescriptor, query: &str) -> Result<Map<String, J
             return Err(vec![fault("#".into(), format!("has more than {MAX_PARAMETERS} parameters"))]);
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
+        let (Some(name), Some(value)) = (form_text(name), form_text(value)) else {
             return Err(vec![fault("#".into(), "has a parameter that is not UTF-8")]);
         };
+        let (name, value) = (name.into_owned(), value.into_owned());
         match grouped.iter_mut().find(|(known, _)| *known == name) {
             Some((_, values)) => values.push(value),
             None => grouped.push((name, vec![value])),
@@ -45,12 +46,6 @@ pub(super) fn parse(of: &MessageDescriptor, query: &str) -> Result<Map<String, J
 
 fn fault(pointer: String, detail: impl Into<String>) -> Fault {
     Fault { pointer, detail: detail.into() }
-}
-
-/// As forms encode it (`application/x-www-form-urlencoded`).
-fn decoded(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(Into::into)
 }
 
 /// Puts the values of one name where they belong.

@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 use percent_encoding::percent_decode;
 use prost::Message;
 
-use super::super::json::{self, Types, Writer};
+use super::super::json::{Types, Writer};
 use super::super::pools::BUILT_IN;
 use super::{Plan, metadata, rpc_errors};
+use crate::arguments::from_base64;
 
 /// The HTTP status of each `google.rpc.Code`, as `google/rpc/code.proto` says.
 pub(super) const CODES: [(i32, &str, u16); 17] = [
@@ -56,7 +57,7 @@ impl Status {
         // What is not a number is as unknown as any.
         let code = code.parse().unwrap_or(2);
         let message = trailers.get("grpc-message").map(|value| percent_decode(value.as_bytes()).decode_utf8_lossy());
-        let details = trailers.get("grpc-status-details-bin").and_then(|value| json::base64(value.as_bytes()));
+        let details = trailers.get("grpc-status-details-bin").and_then(|value| from_base64(value.as_bytes()));
         let details = details.and_then(|bytes| Detailed::decode(bytes.as_slice()).ok()).unwrap_or_default();
         Some(Self {
             code,

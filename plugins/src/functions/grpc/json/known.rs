@@ -6,8 +6,8 @@ use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use serde_json::Value as Json;
 
 use super::super::pools::BUILT_IN;
-use super::number;
 use super::read::Reader;
+use crate::arguments::from_base64;
 
 /// A well-known type of `google.protobuf`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +135,7 @@ fn any<'a>(reader: &mut Reader<'a>, of: &MessageDescriptor, json: &'a Json) -> O
             reader.members(&mut message, members, &["@type"]);
             message.encode_to_vec()
         }
-        None => match members.get("value").and_then(Json::as_str).and_then(|text| number::base64(text.as_bytes())) {
+        None => match members.get("value").and_then(Json::as_str).and_then(|text| from_base64(text.as_bytes())) {
             Some(bytes) if members.len() == 2 => bytes,
             _ => return reader.at("@type", |reader| reader.fault("is not a known type")),
         },

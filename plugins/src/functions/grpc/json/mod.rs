@@ -15,7 +15,6 @@ mod write;
 mod tests;
 
 pub(super) use known::Known;
-pub(super) use number::base64;
-pub(super) use read::{pointer, read};
+pub(super) use read::read;
 pub(super) use slot::Slot;
 pub(super) use write::{Types, Writer};

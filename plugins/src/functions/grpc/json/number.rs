@@ -1,9 +1,6 @@
-//! Numbers and binary values as JSON has them: as numbers or in strings. What is said of a bad one does not repeat it: it may be a
+//! Numbers as JSON has them: as numbers or in strings. What is said of a bad one does not repeat it: it may be a
 //! secret, or huge.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value as Json;
 
 /// A whole number of `min..=max`, as a number (`1.0` and `1e3` are whole) or as decimal digits in a string.
@@ -64,20 +61,4 @@ pub(super) fn single(json: &Json) -> Result<f32, String> {
         true => Err("is too large for a float".into()),
         false => Ok(narrow),
     }
-}
-
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_allow_trailing_bits(true)
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-
-/// Base64 in either alphabet, with or without padding.
-pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
-}
-
-/// Base64 as answers have it: the standard alphabet, padded.
-pub(crate) fn to_base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
 }

@@ -1,14 +1,14 @@
 //! JSON to a message. Everything that is wrong is found in one pass, each with its place.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use serde_json::{Map, Value as Json};
 
 use super::slot::{Slot, takes_null};
 use super::{Known, number};
+use crate::arguments::{from_base64, pointer};
 use crate::problem::{Fault, MAX_FAULTS};
 
 /// The message that `json` says, or what is wrong with it. Its depth is that of `json`, which its parser bounds.
@@ -37,14 +37,12 @@ impl<'a> Reader<'a> {
     /// Leaves a fault at the current place.
     pub(super) fn fault<T>(&mut self, detail: impl Into<String>) -> Option<T> {
         if self.faults.len() < MAX_FAULTS {
-            let mut pointer = String::from("#");
-            for step in &self.path {
-                match step {
-                    Step::Name(name) => push_step(&mut pointer, name),
-                    // Writing to a string cannot fail.
-                    Step::Index(at) => drop(write!(pointer, "/{at}")),
-                }
-            }
+            let steps = self.path.iter().map(|step| match step {
+                Step::Name(name) => Cow::Borrowed(*name),
+                Step::Index(at) => at.to_string().into(),
+            });
+            let steps: Vec<_> = steps.collect();
+            let pointer = pointer(steps.iter().map(|step| &**step));
             self.faults.push(Fault { pointer, detail: detail.into() });
         }
         None
@@ -183,7 +181,7 @@ bounded!(i32 i64 u32 u64);
 
 fn bytes(json: &Json) -> Result<Value, String> {
     let text = json.as_str().ok_or("is not base64")?;
-    number::base64(text.as_bytes()).map(|b| Value::Bytes(b.into())).ok_or_else(|| "is not base64".into())
+    from_base64(text.as_bytes()).map(|b| Value::Bytes(b.into())).ok_or_else(|| "is not base64".into())
 }
 
 fn enum_number(of: &EnumDescriptor, json: &Json) -> Result<i32, String> {
@@ -209,34 +207,4 @@ fn map_key(kind: &Kind, name: &str) -> Option<MapKey> {
         Kind::String => Some(MapKey::String(name.into())),
         _ => None,
     }
-}
-
-/// What may not stand in a URI's fragment as it is (RFC 3986, 3.5).
-const FRAGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// A JSON pointer as a URI fragment (RFC 6901, 6) to what `names` lead to.
-pub(crate) fn pointer<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut pointer = String::from("#");
-    names.into_iter().for_each(|name| push_step(&mut pointer, name));
-    pointer
-}
-
-fn push_step(pointer: &mut String, name: &str) {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
-    pointer.push('/');
-    pointer.extend(utf8_percent_encode(&escaped, FRAGMENT));
 }

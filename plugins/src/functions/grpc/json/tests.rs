@@ -185,7 +185,7 @@ fn any_json() -> impl Strategy<Value = Json> {
         any::<f64>().prop_map(|v| v + 0.0).prop_map(|v| json!({"aDouble": v, "doubleValue": v})),
         any::<f32>().prop_map(|v| v + 0.0).prop_map(|v| json!({"aFloat": v})),
         ".*".prop_map(|v| json!({"aString": v, "stringValue": v, "object": {v: 1}})),
-        prop::collection::vec(any::<u8>(), 0..20).prop_map(|v| json!({"someBytes": super::number::to_base64(&v)})),
+        prop::collection::vec(any::<u8>(), 0..20).prop_map(|v| json!({"someBytes": crate::arguments::to_base64(&v)})),
         (TIMESTAMPS, 0..1_000_000_000).prop_map(|(seconds, nanos)| {
             json!({"timestamp": prost_types::Timestamp { seconds, nanos }.to_string()})
         }),

@@ -6,8 +6,9 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
 use serde::Serialize;
 
+use super::Known;
 use super::known::{DURATION_SECONDS, TIMESTAMP_SECONDS, camel_paths};
-use super::{Known, number};
+use crate::arguments::to_base64;
 
 /// How deep messages may lie in each other. The wire format's own limit is 100, but each `Any` begins to count again, and a
 /// few megabytes of them in each other would otherwise end the process.
@@ -93,7 +94,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         // Not known, not readable, or too deep: as it is.
         self.out.truncate(start);
         self.out.extend_from_slice(br#","value":"#);
-        self.json(&number::to_base64(&any.value))?;
+        self.json(&to_base64(&any.value))?;
         self.out.push(b'}');
         Ok(())
     }
@@ -193,7 +194,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             Value::F32(value) => self.float(f64::from(*value)),
             Value::F64(value) => self.float(*value),
             Value::String(value) => self.json(value),
-            Value::Bytes(value) => self.json(&number::to_base64(value)),
+            Value::Bytes(value) => self.json(&to_base64(value)),
             Value::EnumNumber(number) => match kind {
                 Kind::Enum(of) if of.full_name() == "google.protobuf.NullValue" => self.json(&()),
                 Kind::Enum(of) => match of.get_value(*number) {

@@ -32,7 +32,7 @@ use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, O
 use crate::problem::{Fault, Problem, Reason};
 
 pub(super) use format::{Format, default_type};
-pub(super) use names::{BODY, BodyNames, CONTENT_TYPE, Form, Names, PLAIN_BODY};
+pub(super) use names::{BODY, BodyNames, CONTENT_TYPE, Form, Names, PLAIN_BODY, is_argument};
 pub(super) use path::of_template;
 pub(super) use place::is_json;
 
@@ -202,9 +202,5 @@ fn refuse(mut faults: Vec<Fault>, whole: bool) -> Problem {
             fault.pointer = format!("#{rest}");
         }
     }
-    let detail = match &faults[..] {
-        [one] => format!("{}: {}", one.pointer, one.detail),
-        several => format!("{} things are wrong", several.len()),
-    };
-    Problem::new(Reason::InvalidArguments, detail).because(faults)
+    Problem::of_arguments(faults)
 }

@@ -157,7 +157,8 @@ impl Names {
     }
 }
 
-fn is_argument(header: &str) -> bool {
+/// Whether a header can be an argument.
+pub(in crate::functions::rest) fn is_argument(header: &str) -> bool {
     match HeaderName::try_from(header) {
         Ok(name) => {
             !NOT_ARGUMENTS.contains(&name) && !name.as_str().starts_with("portolan-") && name != "proxy-connection"

@@ -1,7 +1,5 @@
 //! The parameters of an operation: what it and its path item declare, what its path needs and what its security schemes add.
 
-use http::HeaderName;
-use http::header;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -9,28 +7,13 @@ use super::paths::Site;
 use super::tree::{ARGUMENT, Lost, Object, Version};
 use super::{Direction, Reader, structure, swagger};
 use crate::functions::rest::binding::{Parameter, Place, Style};
-use crate::functions::rest::call::of_template;
+use crate::functions::rest::call::{is_argument, of_template};
 
 /// The longest text about a parameter that goes into its schema, in bytes: shared parameters are repeated in each function.
 const MAX_TEXT: usize = 1024;
 
 /// The most parameters of one operation, and the most names of a path. Larger ones are made by machines that went wrong.
 const MAX_PARAMETERS: usize = 1024;
-
-/// Headers that are never arguments: OpenAPI's three, and what frames or routes the message, which is ours to write.
-const NEVER: [HeaderName; 11] = [
-    header::AUTHORIZATION,
-    header::ACCEPT,
-    header::CONTENT_TYPE,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::CONNECTION,
-    header::HOST,
-    header::TE,
-    header::TRAILER,
-    header::UPGRADE,
-    header::EXPECT,
-];
 
 /// A parameter and the schema of its value.
 pub(super) type Declared = (Parameter, Value);
@@ -97,7 +80,7 @@ impl<'a> Reader<'a> {
                     self.complain(&format!("the path parameter {name} is left out: it is not in the path"));
                     continue;
                 }
-                Place::Header if is_never(name) => continue,
+                Place::Header if !is_argument(name) => continue,
                 _ => {}
             }
             parameters.push((parameter, schema));
@@ -145,7 +128,7 @@ impl<'a> Reader<'a> {
     /// Adds the keys that the security schemes of `operation` take; never required, since the caller may be known otherwise.
     fn api_keys(&mut self, operation: &Object<'a>, parameters: &mut Vec<Declared>) {
         for (place, name) in self.api_key_names(operation) {
-            if place == Place::Header && is_never(&name) {
+            if place == Place::Header && !is_argument(&name) {
                 continue;
             }
             let declared = parameters
@@ -158,11 +141,6 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// Whether a header is no argument; what cannot be a header is none either.
-fn is_never(name: &str) -> bool {
-    HeaderName::from_bytes(name.as_bytes()).map_or(true, |name| NEVER.contains(&name))
 }
 
 fn same_name(place: Place, one: &str, other: &str) -> bool {

@@ -25,7 +25,7 @@ fn arguments_make_one_message() {
     let name = bind("Name", false);
     assert_eq!(sent(&name, r#""x""#, ""), Ok(json!("x")));
     assert_eq!(sent(&name, "[", "").unwrap_err(), "the body is not JSON: EOF while parsing a list at line 1 column 1");
-    assert_eq!(sent(&get, "[1]", "").unwrap_err(), "# is not an object");
+    assert_eq!(sent(&get, "[1]", "").unwrap_err(), "#: is not an object");
     assert_eq!(
         sent(&get, "[1]", "orderId=1").unwrap_err(),
         "the body is the whole message; there may be no parameters beside it"
@@ -38,23 +38,23 @@ fn what_is_wrong_with_arguments() {
     let check =
         |body: &str, query: &str, then: &str| assert_eq!(sent(&get, body, query).unwrap_err(), then, "{body} {query}");
     check("{", "", "the body is not JSON: EOF while parsing an object at line 1 column 1");
-    check(r#"{"order_id": "a"}"#, "orderId=b", "#/orderId is given in the body and as a parameter");
-    check(r#"{"part": {}}"#, "part.orderId=b", "#/part is given in the body and as a parameter");
-    check("", "none=1", "#/none is not a field of shop.Order");
-    check("", "part.none=1", "#/part/none is not a field of shop.Order");
-    check("", "part=1", "#/part is an object: give its fields, as name.field");
-    check("", "flags=1", "#/flags is an object: give its fields, as name.field");
-    check("", "orderId=1&orderId=2", "#/orderId is given 2 times and takes one value");
-    check("", "orderId=1&order_id=2", "#/order_id is given twice");
-    check("", "parts.orderId=1", "#/parts/orderId has no fields that a parameter could set");
-    check("", "orderId.x=1", "#/orderId/x has no fields that a parameter could set");
-    check("", "flags.a=1", "#/flags/a is not true or false");
+    check(r#"{"order_id": "a"}"#, "orderId=b", "#/orderId: is given in the body and as a parameter");
+    check(r#"{"part": {}}"#, "part.orderId=b", "#/part: is given in the body and as a parameter");
+    check("", "none=1", "#/none: is not a field of shop.Order");
+    check("", "part.none=1", "#/part/none: is not a field of shop.Order");
+    check("", "part=1", "#/part: is an object: give its fields, as name.field");
+    check("", "flags=1", "#/flags: is an object: give its fields, as name.field");
+    check("", "orderId=1&orderId=2", "#/orderId: is given 2 times and takes one value");
+    check("", "orderId=1&order_id=2", "#/order_id: is given twice");
+    check("", "parts.orderId=1", "#/parts/orderId: has no fields that a parameter could set");
+    check("", "orderId.x=1", "#/orderId/x: has no fields that a parameter could set");
+    check("", "flags.a=1", "#/flags/a: is not true or false");
     check("", "counts=x&total=y", "2 things are wrong");
-    check("", "orderId=%ff", "# has a parameter that is not UTF-8");
+    check("", "orderId=%ff", "#: has a parameter that is not UTF-8");
     let deep = format!("{}orderId=1", "part.".repeat(33));
     assert!(sent(&get, "", &deep).unwrap_err().ends_with("is nested too deep for a parameter"));
     let many = "counts=1&".repeat(1001);
-    check("", &many, "# has more than 1000 parameters");
+    check("", &many, "#: has more than 1000 parameters");
     let problem = request(&get, Content::Json(br#"{"counts": ["x", 1, "y"]}"#), None, &[]).unwrap_err();
     let faults: Vec<_> = problem.faults.iter().map(|fault| fault.pointer.as_str()).collect();
     assert_eq!((problem.reason, faults), (Reason::InvalidArguments, vec!["#/counts/0", "#/counts/2"]));

@@ -87,7 +87,7 @@ fn what_is_wrong_with_lines() {
         let mut out = BytesMut::new();
         map.piece(Bytes::copy_from_slice(text.as_bytes()), &mut out).and_then(|()| map.end(None, &mut out).map(|_| ()))
     };
-    assert_eq!(mapped("{}\n\n{\"none\": 1}\n").unwrap_err().detail, "line 3: #/none is not a field of shop.Order");
+    assert_eq!(mapped("{}\n\n{\"none\": 1}\n").unwrap_err().detail, "line 3: #/none: is not a field of shop.Order");
     let problem = mapped("{}\n{").unwrap_err();
     assert_eq!(problem.reason, Reason::MalformedBody);
     assert!(problem.detail.starts_with("line 2: not one JSON value: "), "{}", problem.detail);

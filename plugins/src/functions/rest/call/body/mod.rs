@@ -5,8 +5,6 @@ mod multipart;
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::ser::SerializeMap;
@@ -15,18 +13,10 @@ use serde_json::Value;
 
 use super::format::{Format, concrete};
 use super::style;
-use crate::arguments::{Schemas, fault};
+use crate::arguments::{Schemas, fault, from_base64};
 use crate::functions::rest::input::{is_binary, is_file};
 use crate::functions::rest::{Encoding, MediaType};
 use crate::problem::Fault;
-
-/// Base64 as callers write it: padding optional (RFC 4648, 4).
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// The value of which a body is built.
 #[derive(Debug)]
@@ -152,7 +142,7 @@ fn content_type(text: &str) -> Result<HeaderValue, Fault> {
 
 /// The bytes of a binary value.
 fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
-    BASE64.decode(text).map_err(|_| "is not base64")
+    from_base64(text.as_bytes()).ok_or("is not base64")
 }
 
 /// A value as the text of one field, JSON where `json` says so or it is no scalar.

@@ -53,11 +53,9 @@ fn what_is_required_can_be_left_out_where_nothing_is_enforced() {
             "type": "object", "required": ["n"], "properties": { "n": string, "m": string },
         } }] },
     });
-    for (validation, expected) in [
-        (Validation::Enforce, None),
-        (Validation::Report, Some(Fit::Unfit)),
-        (Validation::Off, Some(Fit::Unchecked)),
-    ] {
+    for (validation, expected) in
+        [(Validation::Enforce, None), (Validation::Report, Some(Fit::Unfit)), (Validation::Off, Some(Fit::Unchecked))]
+    {
         let spec = UpstreamSpec {
             hints: Hints { validation: Some(validation), ..Hints::default() },
             ..UpstreamSpec::default()
@@ -167,6 +165,18 @@ fn faults_repeat_no_value() {
         Fixture::new(&operation, &json!({}), &UpstreamSpec::default()).post(&json!({ "key": "s3cret" })).unwrap_err();
     assert_eq!(problem.faults.len(), 3);
     assert!(!format!("{problem:?}").contains("s3cret"), "{problem:?}");
+}
+
+#[test]
+fn a_name_that_is_too_long_is_not_repeated() {
+    let name = "ä".repeat(1 << 20);
+    for problem in
+        [order(None).post(&json!({ "id": "a", &name: 1 })), order(None).post(&json!({ "$path": { &name: 1 } }))]
+    {
+        let problem = problem.unwrap_err();
+        let said = problem.detail.len() + problem.faults.iter().map(|fault| fault.pointer.len()).sum::<usize>();
+        assert!(said < 5000, "{said}");
+    }
 }
 
 fn bind(schema: Value) -> Result<Call, String> {
