@@ -127,7 +127,7 @@ impl Outgoing {
     }
 }
 
-/// What the check of the arguments against the schema said of a request that goes on: a label of the metrics.
+/// What the check of the arguments against the schema said of a request that goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Fit {
     /// They fit.

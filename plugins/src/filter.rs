@@ -13,8 +13,6 @@ use crate::problem::Problem;
 pub enum Phase {
     /// Who may ask at all, from what the listener knows.
     Admission,
-    /// Changes of what is asked, before the function is called.
-    Shape,
 }
 
 /// A request on its way, beside its head.
@@ -57,9 +55,6 @@ impl fmt::Debug for Verdict {
 
 /// Looks at every request of its phase, without waiting. Built when configuration changes, shared by all workers.
 pub trait Filter: Send + Sync {
-    /// Its name in logs and metrics.
-    fn name(&self) -> &'static str;
-
     /// When it runs.
     fn phase(&self) -> Phase;
 

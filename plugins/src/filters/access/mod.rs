@@ -29,10 +29,6 @@ pub fn build(settings: &Settings) -> Arc<dyn Filter> {
 }
 
 impl Filter for Access {
-    fn name(&self) -> &'static str {
-        "access"
-    }
-
     fn phase(&self) -> Phase {
         Phase::Admission
     }

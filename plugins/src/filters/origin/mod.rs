@@ -65,10 +65,6 @@ impl Origin {
 }
 
 impl Filter for Origin {
-    fn name(&self) -> &'static str {
-        "origin"
-    }
-
     fn phase(&self) -> Phase {
         Phase::Admission
     }

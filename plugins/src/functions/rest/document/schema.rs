@@ -22,6 +22,9 @@ impl Direction {
     }
 }
 
+/// What one inherited name is charged: to copy it costs more than a byte that is parsed.
+const INHERITED: usize = 32;
+
 /// The longest chain of schemas composed of schemas that is followed to find hidden properties.
 const MAX_COMPOSED: usize = 64;
 
@@ -138,8 +141,7 @@ impl Reader<'_> {
     }
 
     fn inherit(&mut self, from: &Hidden, hidden: &mut Hidden) {
-        // A name that is copied costs more than a byte that is parsed.
-        if self.tree.charge(32 * from.len()).is_ok() {
+        if self.tree.charge(INHERITED * from.len()).is_ok() {
             hidden.extend(from.iter().cloned());
         }
     }
