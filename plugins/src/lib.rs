@@ -22,4 +22,4 @@ pub use fetch::{Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};
 pub use kind::{BindError, FunctionKind};
 pub use probe::{Probe, ProbeError, Target};
-pub use problem::{Fault, Problem, Reason};
+pub use problem::{Fault, Occasion, Problem, Reason};

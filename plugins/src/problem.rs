@@ -1,6 +1,10 @@
 //! What can go wrong with a call, each with its status, its blame and what a caller is told (RFC 9457, RFC 9209).
 
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+
+static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// Whose fault it is: a label of the metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,6 +85,17 @@ pub struct Row {
     pub title: &'static str,
 }
 
+impl Blame {
+    /// As the label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Upstream => "upstream",
+            Self::Us => "portolan",
+        }
+    }
+}
+
 impl Reason {
     /// All reasons, in the order of the enum.
     #[rustfmt::skip]
@@ -146,7 +161,7 @@ pub struct Problem {
     /// Each thing that is wrong with the arguments, at most [`MAX_FAULTS`].
     pub faults: Vec<Fault>,
     /// Headers that the answer has beside the usual ones: `Allow`, `Accept`, `Retry-After`.
-    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
@@ -165,7 +180,7 @@ impl Problem {
     }
 
     /// The same with one header more.
-    pub fn with(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -175,6 +190,62 @@ impl Problem {
         self.faults = faults;
         self.faults.truncate(MAX_FAULTS);
         self
+    }
+}
+
+/// What an answer says beside its problem.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Occasion<'a> {
+    /// The upstream that was asked for.
+    pub upstream: Option<&'a str>,
+    /// The function that was asked for.
+    pub function: Option<&'a str>,
+    /// The request's id.
+    pub request_id: Option<&'a str>,
+}
+
+/// The members of `application/problem+json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Text<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl Problem {
+    /// The answer that says it: `application/problem+json` (RFC 9457) with `Proxy-Status` (RFC 9209), kept by nobody.
+    pub fn answer(&self, occasion: &Occasion<'_>) -> Response<Bytes> {
+        let row = self.reason.row();
+        let text = Text {
+            r#type: format!("urn:portolan:problem:{}", row.name),
+            title: row.title,
+            status: row.status,
+            detail: &self.detail,
+            errors: &self.faults,
+            upstream: occasion.upstream,
+            function: occasion.function,
+            request_id: occasion.request_id,
+        };
+        let mut answer = Response::new(serde_json::to_vec(&text).unwrap_or_default().into());
+        *answer.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = HeaderValue::try_from(format!("portolan; error={}", row.proxy_status));
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(&PROXY_STATUS, status.expect("the table has tokens only"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        headers.extend(self.headers.iter().cloned());
+        answer
     }
 }
 

@@ -117,6 +117,7 @@ impl Passage {
 
     /// Why it fails.
     pub(crate) fn note_problem(&mut self, reason: Reason) {
+        self.caller.worker.metrics.count_problem(reason);
         if let Some(note) = &mut self.note {
             note.problem = Some(reason);
         }

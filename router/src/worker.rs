@@ -64,7 +64,7 @@ pub(crate) struct Worker {
     plans: RefCell<PlanCache<Rc<Plan>>>,
     lanes: Lanes,
     callers: RefCell<Vec<Weak<Caller>>>,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     orders: Orders,
     /// Where the rotation of the next lane starts, so that workers do not all begin with the same endpoint.
     start: Cell<usize>,

@@ -9,7 +9,6 @@ mod deadline;
 mod dry_run;
 mod forward;
 mod intake;
-mod problem;
 pub(crate) mod target;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
 use hyper::body::{Body as _, Incoming};
-use plugins::{Arguments, Carrier, Fit, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
+use plugins::{Arguments, Carrier, Fit, Occasion, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
 
 use self::forward::Noticed;
 use self::intake::Taken;
@@ -51,7 +50,13 @@ pub(crate) async fn answer(caller: Rc<Caller>, request: Request<Incoming>) -> Re
     };
     let mut answer = outcome.unwrap_or_else(|problem| {
         passage.note_problem(problem.reason);
-        problem::render(&problem, asked.path(), &id).map(Body::full)
+        let target = target::parse(asked.path()).ok();
+        let occasion = Occasion {
+            upstream: target.as_ref().map(|target| &*target.upstream),
+            function: target.as_ref().map(|target| &*target.function),
+            request_id: id.to_str().ok(),
+        };
+        problem.answer(&occasion).map(Body::full)
     });
     answer.headers_mut().insert(&X_REQUEST_ID, id);
     if !follow.is_empty() {

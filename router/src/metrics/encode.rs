@@ -1,7 +1,9 @@
 //! The metrics as Prometheus reads them.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
+use plugins::Reason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -20,6 +22,7 @@ impl Collector for Metrics {
         counters(&mut encoder, name, "Requests whose input does not fit the schema and passed", &sums, |sum| {
             sum.reported
         })?;
+        problems(&mut encoder, self)?;
         let name = "portolan_access_log_dropped_lines";
         let help = "Access log lines that were dropped because their reader is slow";
         count(&mut encoder.encode_descriptor(name, help, None, MetricType::Counter)?, self.dropped())
@@ -61,6 +64,18 @@ fn counters(
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (labels, sum) in sums.iter().filter(|(_, sum)| value(sum) > 0) {
         count(&mut metric.encode_family(&of(labels))?, value(sum))?;
+    }
+    Ok(())
+}
+
+fn problems(encoder: &mut DescriptorEncoder<'_>, metrics: &Metrics) -> fmt::Result {
+    let help = "Requests that Portolan answered itself or cut off, and whose fault that was";
+    let mut metric = encoder.encode_descriptor("portolan_problems", help, None, MetricType::Counter)?;
+    for (row, n) in Reason::TABLE.iter().zip(&metrics.problems) {
+        match n.load(Ordering::Relaxed) {
+            0 => {}
+            n => count(&mut metric.encode_family(&[("reason", row.name), ("blame", row.blame.as_str())])?, n)?,
+        }
     }
     Ok(())
 }

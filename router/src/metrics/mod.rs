@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use plugins::Reason;
 pub(crate) use tally::Tally;
 
 use crate::limits;
@@ -29,6 +30,8 @@ pub(crate) struct Metrics {
     workers: usize,
     /// For each function a tally for each worker. Locked when a worker first calls a function, and when somebody asks.
     series: Mutex<BTreeMap<Labels, Box<[Arc<Tally>]>>>,
+    /// How often each problem was the answer, in the order of [`Reason::TABLE`].
+    problems: [AtomicU64; Reason::TABLE.len()],
     /// Access log lines that were dropped because the writer was behind.
     pub(crate) dropped_lines: Arc<AtomicU64>,
 }
@@ -36,7 +39,12 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// For this many workers.
     pub(crate) fn new(workers: usize) -> Self {
-        Self { workers, series: Mutex::default(), dropped_lines: Arc::default() }
+        Self {
+            workers,
+            series: Mutex::default(),
+            problems: [const { AtomicU64::new(0) }; _],
+            dropped_lines: Arc::default(),
+        }
     }
 
     /// Where `worker` counts the calls of a function. Every function of an upstream past the limit shares one, and so do all upstreams
@@ -57,6 +65,11 @@ impl Metrics {
     /// Where `worker` counts what comes to no function.
     pub(crate) fn none(&self, worker: usize) -> Arc<Tally> {
         self.tally(worker, &NONE.into(), &NONE.into())
+    }
+
+    /// A request came to this. Problems are few: all workers count in one place.
+    pub(crate) fn count_problem(&self, reason: Reason) {
+        self.problems[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The sums of all workers, by upstream and function.

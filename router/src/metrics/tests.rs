@@ -24,6 +24,7 @@ fn workers_are_added_up() {
         tally.count_unchecked();
     }
     metrics.none(0).count(404, Duration::from_micros(10));
+    metrics.count_problem(Reason::UnknownFunction);
     insta::assert_snapshot!(text(&metrics));
 }
 
