@@ -6,6 +6,7 @@
 
 mod binary;
 mod coerce;
+mod cost;
 mod faults;
 mod formats;
 mod pointer;
@@ -15,9 +16,9 @@ mod schema;
 mod tests;
 mod validator;
 
+pub(crate) use binary::{from_base64, to_base64};
 pub(crate) use coerce::Coerce;
 pub(crate) use faults::fault;
-pub(crate) use binary::{from_base64, to_base64};
 pub(crate) use pointer::{fragment, pointer};
 pub(crate) use query::{form_text, parse};
 pub(crate) use schema::{Bearing, Schemas, Types};

@@ -7,6 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError};
 use serde_json::Value;
 
+use super::cost;
 use super::faults::describe_all;
 use super::formats::format;
 use crate::problem::Fault;
@@ -27,6 +28,9 @@ pub(crate) struct Validator(jsonschema::Validator);
 impl Validator {
     /// Compiles `schema`, whose references are pointers into itself. The error is for a person.
     pub(crate) fn new(schema: &Value) -> Result<Self, String> {
+        if !cost::is_bearable(schema) {
+            return Err("alternatives within alternatives make it too costly to check a value".into());
+        }
         let mut error = match build(schema) {
             Ok(validator) => return Ok(Self(validator)),
             Err(error) => error,
