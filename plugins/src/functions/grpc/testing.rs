@@ -185,6 +185,15 @@ pub(super) fn everything() -> DescriptorPool {
 
 /// The files of [`everything`], with a service `test.Echo`.
 pub(super) fn files() -> [Proto; 2] {
+    let all = Proto::new("all.proto", "test")
+        .import("old.proto")
+        .enumeration("Color", &[("COLOR_UNSPECIFIED", 0), ("RED", 1), ("BLUE", 2)])
+        .message("All", ALL);
+    [old(), all.service("Echo", &["Echo(All) All", "Many(stream All) stream All"])]
+}
+
+/// A file of proto2: required fields, a group, an extension.
+fn old() -> Proto {
     let mut old = Proto::new("old.proto", "old").proto2().message(
         "Old",
         &[
@@ -206,60 +215,56 @@ pub(super) fn files() -> [Proto; 2] {
     extension.set_label(Label::Optional);
     extension.set_type(Type::String);
     old.0.extension.push(extension);
-    let all = Proto::new("all.proto", "test")
-        .import("old.proto")
-        .enumeration("Color", &[("COLOR_UNSPECIFIED", 0), ("RED", 1), ("BLUE", 2)])
-        .message(
-            "All",
-            &[
-                "double a_double = 1",
-                "float a_float = 2",
-                "int32 an_int32 = 3",
-                "int64 an_int64 = 4",
-                "uint32 a_uint32 = 5",
-                "uint64 a_uint64 = 6",
-                "sint32 a_sint32 = 7",
-                "sint64 a_sint64 = 8",
-                "fixed32 a_fixed32 = 9",
-                "fixed64 a_fixed64 = 10",
-                "sfixed32 a_sfixed32 = 11",
-                "sfixed64 a_sfixed64 = 12",
-                "bool a_bool = 13",
-                "string a_string = 14",
-                "bytes some_bytes = 15",
-                "enum Color color = 16",
-                "All child = 17",
-                "repeated int32 numbers = 18",
-                "repeated All children = 19",
-                "map<string, int64> counts = 20",
-                "map<int32, All> by_number = 21",
-                "map<bool, string> by_bool = 22",
-                "choice: string text = 23",
-                "choice: int32 number = 24",
-                "choice: .google.protobuf.Value free = 25",
-                "optional int32 maybe = 26",
-                "repeated enum Color colors = 27",
-                ".old.Old old = 28",
-                ".google.protobuf.Any any = 30",
-                ".google.protobuf.Timestamp timestamp = 31",
-                ".google.protobuf.Duration duration = 32",
-                ".google.protobuf.FieldMask mask = 33",
-                ".google.protobuf.Struct object = 34",
-                ".google.protobuf.Value value = 35",
-                ".google.protobuf.ListValue list = 36",
-                ".google.protobuf.Empty empty = 37",
-                ".google.protobuf.Int64Value int64_value = 38",
-                ".google.protobuf.BoolValue bool_value = 39",
-                ".google.protobuf.DoubleValue double_value = 40",
-                ".google.protobuf.StringValue string_value = 41",
-                ".google.protobuf.BytesValue bytes_value = 42",
-                "repeated .google.protobuf.Int64Value int64_values = 43",
-                "repeated .google.protobuf.Value values = 44",
-                "enum .google.protobuf.NullValue null = 45",
-            ],
-        );
-    [old, all.service("Echo", &["Echo(All) All", "Many(stream All) stream All"])]
+    old
 }
+
+/// The fields of `test.All`.
+const ALL: &[&str] = &[
+    "double a_double = 1",
+    "float a_float = 2",
+    "int32 an_int32 = 3",
+    "int64 an_int64 = 4",
+    "uint32 a_uint32 = 5",
+    "uint64 a_uint64 = 6",
+    "sint32 a_sint32 = 7",
+    "sint64 a_sint64 = 8",
+    "fixed32 a_fixed32 = 9",
+    "fixed64 a_fixed64 = 10",
+    "sfixed32 a_sfixed32 = 11",
+    "sfixed64 a_sfixed64 = 12",
+    "bool a_bool = 13",
+    "string a_string = 14",
+    "bytes some_bytes = 15",
+    "enum Color color = 16",
+    "All child = 17",
+    "repeated int32 numbers = 18",
+    "repeated All children = 19",
+    "map<string, int64> counts = 20",
+    "map<int32, All> by_number = 21",
+    "map<bool, string> by_bool = 22",
+    "choice: string text = 23",
+    "choice: int32 number = 24",
+    "choice: .google.protobuf.Value free = 25",
+    "optional int32 maybe = 26",
+    "repeated enum Color colors = 27",
+    ".old.Old old = 28",
+    ".google.protobuf.Any any = 30",
+    ".google.protobuf.Timestamp timestamp = 31",
+    ".google.protobuf.Duration duration = 32",
+    ".google.protobuf.FieldMask mask = 33",
+    ".google.protobuf.Struct object = 34",
+    ".google.protobuf.Value value = 35",
+    ".google.protobuf.ListValue list = 36",
+    ".google.protobuf.Empty empty = 37",
+    ".google.protobuf.Int64Value int64_value = 38",
+    ".google.protobuf.BoolValue bool_value = 39",
+    ".google.protobuf.DoubleValue double_value = 40",
+    ".google.protobuf.StringValue string_value = 41",
+    ".google.protobuf.BytesValue bytes_value = 42",
+    "repeated .google.protobuf.Int64Value int64_values = 43",
+    "repeated .google.protobuf.Value values = 44",
+    "enum .google.protobuf.NullValue null = 45",
+];
 
 /// `test.All` of [`everything`].
 pub(super) fn all() -> MessageDescriptor {
