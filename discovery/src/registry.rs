@@ -62,6 +62,8 @@ pub struct Settings {
     pub environment: Option<fn(&str) -> Option<String>>,
     /// What is called, for sources that watch that most closely.
     pub in_use: Option<watch::Receiver<InUse>>,
+    /// Changes when resources are to be read again, whether or not their files seem to have changed.
+    pub again: Option<watch::Receiver<()>>,
 }
 
 /// One `--source KIND[=ADDRESS]`.
@@ -145,7 +147,8 @@ fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
 
 fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
     let paths: Vec<_> = settings.resources.iter().map(|path| path.display().to_string()).collect();
-    let source = |path: &PathBuf| Box::new(files::Files::new(path.clone())) as Box<dyn Source>;
+    let source =
+        |path: &PathBuf| Box::new(files::Files::new(path.clone()).again(settings.again.clone())) as Box<dyn Source>;
     let note = if paths.is_empty() { "none given".into() } else { format!("watching {}", paths.join(", ")) };
     Ok(Opened { sources: settings.resources.iter().map(source).collect(), note })
 }

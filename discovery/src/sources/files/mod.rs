@@ -45,12 +45,18 @@ pub struct Files {
     id: SourceId,
     path: PathBuf,
     lookup: Lookup,
+    again: Option<tokio::sync::watch::Receiver<()>>,
 }
 
 impl Files {
     /// Lists the upstreams at `path`, a file or a folder.
     pub fn new(path: PathBuf) -> Self {
-        Self { id: SourceId::new("static", &named(&path).to_string_lossy()), path, lookup: hosts::system() }
+        Self { id: SourceId::new("static", &named(&path).to_string_lossy()), path, lookup: hosts::system(), again: None }
+    }
+
+    /// The same, read at once whenever `again` changes.
+    pub fn again(self, again: Option<tokio::sync::watch::Receiver<()>>) -> Self {
+        Self { again, ..self }
     }
 }
 
@@ -76,7 +82,7 @@ impl Source for Files {
     fn run<'a>(&'a self, reports: &'a Reports) -> BoxFuture<'a, Result<Infallible, SourceError>> {
         Box::pin(async move {
             let changes = watch::Changes::of(&self.path).map_err(|cause| self.broken(cause))?;
-            let reading = Reading { files: self, reports, changes, last: None };
+            let reading = Reading { files: self, reports, changes, again: self.again.clone(), last: None };
             hosts::keep(reports, self.lookup.clone(), stream::try_unfold(reading, Reading::next)).await
         })
     }
@@ -95,6 +101,7 @@ struct Reading<'a> {
     files: &'a Files,
     reports: &'a Reports,
     changes: watch::Changes,
+    again: Option<tokio::sync::watch::Receiver<()>>,
     last: Option<View>,
 }
 
@@ -102,7 +109,10 @@ impl Reading<'_> {
     /// Reads at once, then whenever something may have changed.
     async fn next(mut self) -> Result<Option<(Written, Self)>, SourceError> {
         if self.last.is_some() {
-            self.changes.next().await;
+            tokio::select! {
+                () = self.changes.next() => {}
+                () = asked(&mut self.again) => {}
+            }
         }
         let path = self.files.path.clone();
         let read = tokio::task::spawn_blocking(move || read::read(&path)).await;
@@ -124,6 +134,16 @@ impl Reading<'_> {
             false => self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed.into())).collect(),
         }
     }
+}
+
+/// Returns when somebody asks for another reading.
+async fn asked(again: &mut Option<tokio::sync::watch::Receiver<()>>) {
+    if let Some(again) = again
+        && again.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// A complaint as the board shows it: by the resource's name, where it has one.

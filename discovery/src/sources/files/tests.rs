@@ -215,8 +215,11 @@ fn documents_of_other_kinds_keep_nothing() {
 
 /// A source of these files that runs.
 async fn watched(path: &Path) -> (crate::testing::Bench, tokio::task::JoinSet<()>) {
+    run(Files::new(path.to_owned())).await
+}
+
+async fn run(source: Files) -> (crate::testing::Bench, tokio::task::JoinSet<()>) {
     let bench = crate::testing::Bench::new().await;
-    let source = Files::new(path.to_owned());
     let reports = Reports::new(bench.catalog.clone(), source.id().clone());
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move { drop(source.run(&reports).await) });
@@ -285,6 +288,23 @@ async fn a_file_behind_a_link_is_watched_where_it_is() {
     std::fs::write(&file, at_port("one", 2)).unwrap();
     until(&bench, "one", Some("10.0.0.1:2")).await;
     assert!(changed.elapsed() < std::time::Duration::from_secs(25), "by the event, not by the rescan");
+}
+
+#[tokio::test]
+async fn files_are_read_again_when_that_is_asked_for() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = there.path().join("a.yaml");
+    std::fs::write(&file, at_port("one", 1)).unwrap();
+    std::os::unix::fs::symlink(&file, here.path().join("a.yaml")).unwrap();
+    let again = tokio::sync::watch::Sender::new(());
+    let (bench, _tasks) = run(Files::new(here.path().to_owned()).again(Some(again.subscribe()))).await;
+    until(&bench, "one", Some("10.0.0.1:1")).await;
+    let changed = std::time::Instant::now();
+    // The folder shows no event of it.
+    std::fs::write(&file, at_port("one", 2)).unwrap();
+    again.send_replace(());
+    until(&bench, "one", Some("10.0.0.1:2")).await;
+    assert!(changed.elapsed() < std::time::Duration::from_secs(25), "because it was asked for, not by the rescan");
 }
 
 #[tokio::test]

@@ -38,6 +38,15 @@ fn loopback_is_open_and_the_rest_needs_a_setting() {
 }
 
 #[test]
+fn a_token_that_is_replaced_holds_for_the_next_request() {
+    let token = Token::new("old");
+    let config = Config::Token(token.clone());
+    token.replace("new\n");
+    assert_eq!(check(&config, "0.0.0.0:8080", Some("old")), Some(Reason::Unauthorized));
+    assert_eq!(check(&config, "0.0.0.0:8080", Some("new")), None);
+}
+
+#[test]
 fn a_token_is_not_shown() {
     assert_eq!(format!("{:?}", Config::Token(Token::new("s3cret"))), "Token(Token(***))");
 }
