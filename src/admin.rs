@@ -1,6 +1,7 @@
 //! The admin address: its listener, in plain text or over TLS, and its end.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +16,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::{self, Api, Door};
-use crate::config::{Config, is_loopback};
+use crate::config::{AdminTokens, Config, is_loopback};
 use crate::stop::Stop;
 
 /// Connections at once; people and scrapers need few, and each event stream holds one.
@@ -32,40 +33,49 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers may take to finish when the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Who may come in, and how the door speaks.
-pub(crate) struct Entrance {
-    door: Door,
+/// How long accepting rests after it failed: out of files, most likely, and without a pause it would spin.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who may come in, and what the listener shows of itself. May change while it is served.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) tokens: Arc<AdminTokens>,
     tls: Option<TlsAcceptor>,
 }
 
-/// The door of the admin address at `local`.
-pub(crate) fn door(config: &Config, local: SocketAddr) -> anyhow::Result<Entrance> {
-    let tls = match &config.admin_tls {
-        Some((cert, key)) => {
-            let read = || -> Result<_, rustls::pki_types::pem::Error> {
-                let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<Vec<_>, _>>()?;
-                Ok((chain, PrivateKeyDer::from_pem_file(key)?))
-            };
-            let (chain, key) = read().with_context(|| format!("--admin-tls-cert {} and its key", cert.display()))?;
-            let server = rustls::ServerConfig::builder().with_no_client_auth();
-            let mut server = server.with_single_cert(chain, key).context("--admin-tls-cert")?;
-            server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            Some(TlsAcceptor::from(Arc::new(server)))
-        }
-        None => None,
+impl Keys {
+    /// These tokens, and the certificate and key in the files that the configuration names.
+    pub(crate) fn new(config: &Config, tokens: AdminTokens) -> anyhow::Result<Self> {
+        let tls = config.admin_tls.as_ref().map(|(cert, key)| acceptor(cert, key)).transpose()?;
+        Ok(Self { tokens: Arc::new(tokens), tls })
+    }
+}
+
+fn acceptor(cert: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let read = || -> Result<_, rustls::pki_types::pem::Error> {
+        let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<Vec<_>, _>>()?;
+        Ok((chain, PrivateKeyDer::from_pem_file(key)?))
     };
-    if tls.is_none() && !is_loopback(local.ip()) {
+    let (chain, key) = read().with_context(|| format!("--admin-tls-cert {} and its key", cert.display()))?;
+    let server = rustls::ServerConfig::builder().with_no_client_auth();
+    let mut server = server.with_single_cert(chain, key).context("--admin-tls-cert")?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+/// The door of the admin address at `local`.
+pub(crate) fn door(config: &Config, local: SocketAddr, keys: watch::Receiver<Keys>) -> Door {
+    let tls = config.admin_tls.is_some();
+    if !tls && !is_loopback(local.ip()) {
         tracing::warn!(address = %local, "admin.plain_text: tokens cross the network unencrypted; --admin-tls-cert mends that");
     }
     let names = config.function_urls.hostnames.clone();
-    let origin = Arc::new(Origin::new(origin::Config { names, cors: None }));
-    let door = Door { local, tls: tls.is_some(), origin, tokens: Arc::new(config.admin_tokens.clone()) };
-    Ok(Entrance { door, tls })
+    Door { local, tls, origin: Arc::new(Origin::new(origin::Config { names, cors: None })), keys }
 }
 
 /// Serves the API until the daemon stops, then lets answers finish.
-pub(crate) async fn serve(listener: TcpListener, entrance: Entrance, api: Api, stop: Stop) {
-    let Entrance { door, tls } = entrance;
+pub(crate) async fn serve(listener: TcpListener, door: Door, api: Api, stop: Stop) {
+    let keys = door.keys.clone();
     let routes = api::routes(api, door);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -77,7 +87,7 @@ pub(crate) async fn serve(listener: TcpListener, entrance: Entrance, api: Api, s
             () = stop.cancelled() => break,
         };
         let Some((stream, peer, place)) = accepted else { continue };
-        let (routes, tls, watcher) = (routes.clone(), tls.clone(), graceful.watcher());
+        let (routes, tls, watcher) = (routes.clone(), keys.borrow().tls.clone(), graceful.watcher());
         connections.spawn(async move {
             match tls {
                 None => converse(stream, peer, routes, watcher).await,
@@ -105,9 +115,8 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
             Some((stream, peer, place))
         }
         Err(error) => {
-            // Out of files, most likely: without a pause this would spin.
             tracing::warn!(%error, "admin.accept_failed");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(PAUSE).await;
             None
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use discovery::board::{State, Status};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
@@ -29,6 +30,11 @@ impl Signals {
             _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "daemon.stopping"),
         }
     }
+}
+
+/// Each SIGHUP from now on: read again what may change.
+pub(crate) fn hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("listen to signals")
 }
 
 /// Tells the service manager (sd_notify(3)); does nothing where there is none.
@@ -68,11 +74,7 @@ pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr, notes: &[(&'s
             ),
         ),
     ];
-    for status in api.board.read() {
-        let error = status.last_error.map(|e| format!("; {}", e.message)).unwrap_or_default();
-        let state = crate::api::word(&status.state);
-        rows.push((format!("source {}", status.source), format!("{state}, {} upstreams{error}", status.upstreams)));
-    }
+    rows.extend(api.board.read().iter().map(|status| (format!("source {}", status.source), told(status))));
     rows.extend(notes.iter().map(|(kind, note)| (format!("{kind} sources"), note.clone())));
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut table = format!("portolan {}", env!("CARGO_PKG_VERSION"));
@@ -81,4 +83,49 @@ pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr, notes: &[(&'s
         let _ = write!(table, "\n  {name:width$}  {value}");
     }
     table
+}
+
+/// How a source is, for who sees it for the first time.
+fn told(status: &Status) -> String {
+    let Status { state, upstreams, last_error, .. } = status;
+    let error = last_error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+    match state {
+        State::Starting => format!("has not answered yet{error}; until it does, what the catalog has of it stays"),
+        State::Ok => format!("ok, lists {upstreams} upstreams"),
+        State::Failing => format!("failing{error}; it is tried again, and what the catalog has of it stays"),
+        State::Stopped => "stopped".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use discovery::board::Failure;
+
+    use super::*;
+
+    #[test]
+    fn a_source_says_how_it_is() {
+        let check = |state: State, error: Option<&str>, expected: &str| {
+            let time = jiff::Timestamp::UNIX_EPOCH;
+            let last_error = error.map(|message| Failure { time, message: message.into() });
+            let status = Status {
+                source: "consul".into(),
+                state,
+                since: time,
+                last_success: None,
+                last_error,
+                upstreams: 3,
+                endpoints: 4,
+                lag: None,
+                held_back: None,
+                restarts: 0,
+                left_out: Default::default(),
+            };
+            assert_eq!(told(&status), expected);
+        };
+        let stays = "what the catalog has of it stays";
+        check(State::Starting, None, &format!("has not answered yet; until it does, {stays}"));
+        check(State::Ok, Some("an old one"), "ok, lists 3 upstreams");
+        check(State::Failing, Some("refused"), &format!("failing: refused; it is tried again, and {stays}"));
+    }
 }

@@ -8,7 +8,7 @@ use crate::cli::serve::LogFormat;
 
 /// Starts the log for the rest of the process. `level` is a level or a list of directives.
 pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(level).with_context(|| format!("--log-level {level}"))?;
+    let filter = filter(level)?;
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
@@ -16,4 +16,9 @@ pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
     .map_err(|e| anyhow::anyhow!("start the log: {e}"))
+}
+
+/// What `level` lets through.
+pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(level).with_context(|| format!("--log-level {level}"))
 }

@@ -12,6 +12,7 @@ mod gateway;
 mod life;
 mod logging;
 mod readiness;
+mod reload;
 mod stop;
 mod wiring;
 

@@ -29,4 +29,17 @@ impl Stop {
         // An error means that the other end is gone, which says the same.
         let _ = self.0.clone().wait_for(|stop| *stop).await;
     }
+
+    /// The same, for who keeps nothing of this one.
+    pub(crate) async fn said(self) {
+        self.cancelled().await;
+    }
+
+    /// Does `work` until stop is said.
+    pub(crate) async fn ends(self, work: impl Future<Output = ()>) {
+        tokio::select! {
+            () = work => {}
+            () = self.cancelled() => {}
+        }
+    }
 }

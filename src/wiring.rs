@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
-use catalog::Registrar;
 use catalog::store::SledStore;
+use catalog::{Catalog, Registrar};
 use discovery::Prober;
 use discovery::Supervisor;
 use discovery::attempts::Journal;
@@ -17,7 +17,6 @@ use discovery::sources::consul::InUse;
 use discovery::why::Explainer;
 use plugins::functions::rest::DOCUMENT_PATHS;
 use plugins::registry::FUNCTION_KINDS;
-use prometheus_client::registry::Registry;
 use router::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +29,7 @@ use crate::config::Config;
 use crate::gateway;
 use crate::life;
 use crate::readiness::{Part, Readiness};
+use crate::reload::Reload;
 use crate::stop::{self, Stopper};
 
 /// Threads of the control runtime: discovery, the registrar, the admin address. Requests have their own.
@@ -46,15 +46,23 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = runtime.worker_threads(CONTROL_THREADS).thread_name("control").enable_all().build()?;
     runtime.block_on(async {
         let signals = life::Signals::listen()?;
+        let mut hangups = life::hangups()?;
         let daemon = Daemon::start(config).await?;
-        tokio::select! {
-            () = daemon.ready() => {
-                life::notify("READY=1");
-                eprintln!("{}", daemon.table());
+        let ready = async {
+            daemon.ready().await;
+            life::notify("READY=1");
+            eprintln!("{}", daemon.table());
+            std::future::pending().await
+        };
+        let reloads = async {
+            while hangups.recv().await.is_some() {
+                daemon.reload.run();
             }
-            () = signals.stop() => return daemon.stop().await,
+        };
+        tokio::select! {
+            ((), ()) = async { tokio::join!(ready, reloads) } => {}
+            () = signals.stop() => {}
         }
-        signals.stop().await;
         daemon.stop().await
     })
 }
@@ -70,86 +78,59 @@ pub(crate) struct Daemon {
     tasks: JoinSet<()>,
     registrar: JoinSet<()>,
     stopper: Stopper,
-    notes: Vec<(&'static str, String)>,
+    reload: Reload,
+    notes: Notes,
 }
 
+/// What each kind of source says of its search.
+type Notes = Vec<(&'static str, String)>;
+
 impl Daemon {
-    /// Starts all of it. Both addresses listen when this returns.
+    /// Starts everything, in the order in which the data flow. A port in use is an error that names its flag.
     pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
         let (stopper, stop) = stop::pair();
+        let (mut tasks, mut registrars) = (JoinSet::new(), JoinSet::new());
+        let keys = watch::Sender::new(admin::Keys::new(&config, config.tokens.admin.clone())?);
+        let reload = Reload::new(&config, keys.clone());
 
-        // The store, and the catalog on it: served before any source has answered.
-        let folder = store_folder(&config.data_dir);
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("make {}; --data-dir names another", folder.display()))?;
-        let store = Arc::new(SledStore::open(&folder).await?);
-        let policy = Policy::new(&config)?;
-        let (catalog, registrar) = catalog::open(store, policy.catalog_settings(&config)).await?;
+        // The catalog is served before any source has answered.
+        let policy = Policy::new(&config);
+        let (catalog, registrar) = open_catalog(&config, &policy).await?;
         let was_empty = catalog.snapshot().upstream_count() == 0;
-        let mut registrars = JoinSet::new();
         registrars.spawn(Registrar::run(registrar));
 
-        // The gateway and the admin address.
-        let router = Router::start(gateway::settings(&config)?, catalog.clone()).context("--gateway")?;
-        let listener =
-            TcpListener::bind(config.admin).await.with_context(|| format!("--admin: listen on {}", config.admin))?;
-        let admin_address = listener.local_addr()?;
-        let policy = policy.knows([router.address(), admin_address]);
+        let router =
+            Router::start(gateway::settings(&config, reload.call_token()), catalog.clone()).context("--gateway")?;
+        let (listener, admin) = listen(config.admin).await?;
 
-        // Discovery: sources report, the prober looks.
         let (called, in_use) = watch::channel(InUse::default());
-        let (mut sources, mut notes) = (Vec::new(), Vec::new());
-        for (kind, opened) in registry::open(&sourcing(&config, in_use)?)? {
-            sources.extend(opened.sources);
-            notes.push((kind.name, opened.note));
-        }
-        let supervisor = Supervisor::new(catalog.clone(), sources);
-        let journal = Journal::default();
-        let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone());
-        let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(&config));
+        let settings =
+            registry::Settings { in_use: Some(in_use), again: Some(reload.resources()), ..sourcing(&config) };
+        let policy = policy.knows([router.address(), admin]);
+        let Discovery { supervisor, prober, explainer, notes } = Discovery::new(&config, settings, &catalog, policy)?;
 
-        let mut registry = Registry::default();
-        router.register(&mut registry);
-        let readiness = Readiness::starting(catalog.clone());
-        let explainer = Explainer {
-            catalog: catalog.clone(),
-            namespace: config.discovery_namespace.as_str().into(),
-            board: supervisor.board().clone(),
-            outcomes: prober.handle().outcomes().clone(),
-            journal: journal.clone(),
-        };
         let api = Api {
             board: supervisor.board().clone(),
             prober: prober.handle(),
             explainer,
-            readiness,
+            readiness: Readiness::starting(catalog.clone()),
             gateway: Gateway {
                 url: config.public_url(router.address()),
                 namespace: config.discovery_namespace.clone(),
             },
             gateway_address: router.address(),
-            metrics: Arc::new(Metrics::new(registry)),
+            metrics: Arc::new(metrics(&router)),
             scratch: config.data_dir.clone().into(),
             stop: stop.clone(),
-            catalog,
+            catalog: catalog.clone(),
         };
-        let mut tasks = JoinSet::new();
-        let until = || {
-            let stop = stop.clone();
-            async move { stop.cancelled().await }
-        };
-        tasks.spawn(supervisor.run(until()));
-        tasks.spawn(prober.run(until()));
-        let follow = called::follow(router.counters(), api.catalog.clone(), config.discovery_namespace.clone(), called);
-        let stopped = until();
-        tasks.spawn(async move {
-            tokio::select! {
-                () = follow => {}
-                () = stopped => {}
-            }
-        });
-        tasks.spawn(admin::serve(listener, admin::door(&config, admin_address)?, api.clone(), stop.clone()));
-        Ok(Self { config, was_empty, api, admin: admin_address, router, tasks, registrar: registrars, stopper, notes })
+        tasks.spawn(supervisor.run(stop.clone().said()));
+        tasks.spawn(prober.run(stop.clone().said()));
+        let follow = called::follow(router.counters(), catalog, config.discovery_namespace.clone(), called);
+        tasks.spawn(stop.clone().ends(follow));
+        let door = admin::door(&config, admin, keys.subscribe());
+        tasks.spawn(admin::serve(listener, door, api.clone(), stop));
+        Ok(Self { config, was_empty, api, admin, router, tasks, registrar: registrars, stopper, reload, notes })
     }
 
     /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list and first looks
@@ -189,16 +170,71 @@ impl Daemon {
     }
 }
 
+/// The store, and the catalog on it.
+async fn open_catalog(config: &Config, policy: &Policy) -> anyhow::Result<(Catalog, Registrar)> {
+    let folder = store_folder(&config.data_dir);
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}; --data-dir names another", folder.display()))?;
+    let store = Arc::new(SledStore::open(&folder).await?);
+    Ok(catalog::open(store, policy.catalog_settings(config)).await?)
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("--admin: listen on {address}"))?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+/// Sources report, the prober looks, and both can be asked why.
+struct Discovery {
+    supervisor: Supervisor,
+    prober: Prober,
+    explainer: Explainer,
+    notes: Notes,
+}
+
+impl Discovery {
+    /// Put together; nothing runs yet.
+    fn new(
+        config: &Config,
+        settings: registry::Settings,
+        catalog: &Catalog,
+        policy: AddressPolicy,
+    ) -> anyhow::Result<Self> {
+        let (mut sources, mut notes) = (Vec::new(), Vec::new());
+        for (kind, opened) in registry::open(&settings)? {
+            sources.extend(opened.sources);
+            notes.push((kind.name, opened.note));
+        }
+        let supervisor = Supervisor::new(catalog.clone(), sources);
+        let journal = Journal::default();
+        let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone());
+        let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(config));
+        let explainer = Explainer {
+            catalog: catalog.clone(),
+            namespace: config.discovery_namespace.as_str().into(),
+            board: supervisor.board().clone(),
+            outcomes: prober.handle().outcomes().clone(),
+            journal,
+        };
+        Ok(Self { supervisor, prober, explainer, notes })
+    }
+}
+
+fn metrics(router: &Router) -> Metrics {
+    let mut registry = prometheus_client::registry::Registry::default();
+    router.register(&mut registry);
+    Metrics::new(registry)
+}
+
 /// What the configuration says of sources.
-fn sourcing(config: &Config, in_use: watch::Receiver<InUse>) -> anyhow::Result<registry::Settings> {
-    let parse = |text: &String| text.parse().with_context(|| format!("--upstream {text}"));
-    Ok(registry::Settings {
-        upstreams: config.upstreams.iter().map(parse).collect::<Result<_, _>>()?,
+pub(crate) fn sourcing(config: &Config) -> registry::Settings {
+    registry::Settings {
+        upstreams: config.upstreams.iter().map(|given| given.value.clone()).collect(),
         resources: config.resources.iter().cloned().collect(),
         asked: config.sources.iter().map(|text| text.as_str().into()).collect(),
         environment: Some(|name| std::env::var(name).ok()),
-        in_use: Some(in_use),
-    })
+        ..registry::Settings::default()
+    }
 }
 
 fn probing(config: &Config) -> discovery::prober::Settings {
@@ -221,11 +257,10 @@ struct Policy {
 }
 
 impl Policy {
-    fn new(config: &Config) -> anyhow::Result<Self> {
-        let parse = |text: &String| text.parse().with_context(|| format!("discovery.allowedLinkLocal: {text}"));
-        let allowed: Vec<_> = config.discovery.allowed_link_local.iter().map(parse).collect::<Result<_, _>>()?;
+    fn new(config: &Config) -> Self {
+        let allowed: Vec<_> = config.discovery.allowed_link_local.iter().map(|given| given.value).collect();
         let first = AddressPolicy::new([config.gateway, config.admin], allowed.clone());
-        Ok(Self { allowed, known: Arc::default(), first })
+        Self { allowed, known: Arc::default(), first }
     }
 
     fn catalog_settings(&self, config: &Config) -> catalog::Settings {

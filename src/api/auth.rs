@@ -1,21 +1,22 @@
 //! Who may use the admin address: the write token for everything, the read token for looking.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, header};
 use plugins::Reason;
+use tokio::sync::watch;
 
 use super::problem::Failure;
+use crate::admin::Keys;
 use crate::config::AdminTokens;
 
 /// Paths that everybody may ask: load balancers have no token.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Lets a request pass, or says why not. Changes are logged with who made them.
-pub(crate) async fn authorize(State(tokens): State<Arc<AdminTokens>>, request: Request, next: Next) -> Response {
+pub(crate) async fn authorize(State(keys): State<watch::Receiver<Keys>>, request: Request, next: Next) -> Response {
+    let tokens = keys.borrow().tokens.clone();
     let refused = match OPEN.contains(&request.uri().path()) {
         true => None,
         false => refusal(&tokens, request.method(), request.headers()),
@@ -49,11 +50,11 @@ fn refusal(tokens: &AdminTokens, method: &Method, headers: &HeaderMap) -> Option
     };
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(bearer);
     let Some(given) = given else { return Some(Reason::Unauthorized) };
-    if same(given, write) {
+    if same(given, &write.0) {
         return None;
     }
     match &tokens.read {
-        Some(read) if same(given, read) => (!looks(method)).then_some(Reason::Forbidden),
+        Some(read) if same(given, &read.0) => (!looks(method)).then_some(Reason::Forbidden),
         _ => Some(Reason::Unauthorized),
     }
 }
@@ -72,12 +73,13 @@ fn same(given: &str, secret: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
 
     #[test]
     fn each_token_does_what_it_may() {
         let tokens = |write: &str, read: &str| AdminTokens {
-            write: Some(write.to_owned()).filter(|t| !t.is_empty()),
-            read: Some(read.to_owned()).filter(|t| !t.is_empty()),
+            write: Some(Secret(write.to_owned())).filter(|t| !t.0.is_empty()),
+            read: Some(Secret(read.to_owned())).filter(|t| !t.0.is_empty()),
         };
         let check = |tokens: &AdminTokens, method: Method, sent: &str, expected: Option<Reason>| {
             let mut headers = HeaderMap::new();

@@ -34,11 +34,12 @@ use plugins::filter::Exchange;
 use plugins::filters::origin::Origin;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::watch;
 
 pub(crate) use metrics::Metrics;
 pub(crate) use view::Gateway;
 
-use crate::config::AdminTokens;
+use crate::admin::Keys;
 use crate::readiness::Readiness;
 use crate::stop::Stop;
 use problem::Failure;
@@ -76,7 +77,7 @@ pub(crate) struct Door {
     /// Keeps other sites' pages out.
     pub(crate) origin: Arc<Origin>,
     /// Who may do what.
-    pub(crate) tokens: Arc<AdminTokens>,
+    pub(crate) keys: watch::Receiver<Keys>,
 }
 
 /// All of the admin address.
@@ -106,7 +107,7 @@ pub(crate) fn routes(api: Api, door: Door) -> Router {
             Failure::new(Reason::MethodNotAllowed, "`Allow` says which methods there are")
         })
         .with_state(api)
-        .layer(middleware::from_fn_with_state(door.tokens.clone(), auth::authorize))
+        .layer(middleware::from_fn_with_state(door.keys.clone(), auth::authorize))
         .layer(middleware::from_fn_with_state(door, admit))
 }
 

@@ -47,7 +47,8 @@ enum Command {
     /// Takes a list of a source that is held back because it would remove much
     Accept(describe::AcceptArgs),
     /// Validates configuration and resource files without a daemon
-    Check(check::CheckArgs),
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<check::CheckArgs>),
     /// Writes one revision of a running daemon's store to a file
     Backup(archive::BackupArgs),
     /// Makes a store of a backup, while no daemon runs on it

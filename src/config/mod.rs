@@ -3,24 +3,40 @@
 mod raw;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use catalog::model::Validation;
+use discovery::sources::fixed::Upstream;
 use plugins::filters::origin::Cors;
 use serde::Serialize;
+use url::Url;
 
+use raw::Given;
 pub(crate) use raw::{Access, RawConfig};
+#[cfg(test)]
+pub(crate) use tokens::Secret;
+pub(crate) use tokens::{AdminTokens, TokenFiles, Tokens};
 
 use crate::cli::ServeArgs;
 use crate::cli::serve::{AccessLog, LogFormat};
 
 /// Where a file is looked for when no flag names one.
 const FILES: [&str; 2] = ["./portolan.yaml", "/etc/portolan/portolan.yaml"];
+
+/// How long an empty store waits for first lists: a source that answers at all does so sooner, and who starts the daemon waits.
+const WARMUP: Duration = Duration::from_secs(10);
+
+/// How long listeners stay open after SIGTERM: not at all, where nobody has to learn first that the daemon goes.
+const DRAIN_DELAY: Duration = Duration::ZERO;
+
+/// How long requests get to finish: twice the time that a call may take.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What is in force.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +55,7 @@ pub(crate) struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) resources: Option<PathBuf>,
     /// `NAME=URL` of each static upstream.
-    pub(crate) upstreams: Vec<String>,
+    pub(crate) upstreams: Vec<Given<Upstream>>,
     /// Each `--source`; empty where the environment says what runs.
     pub(crate) sources: Vec<String>,
     /// Threads that carry requests.
@@ -53,9 +69,12 @@ pub(crate) struct Config {
     /// How long requests get to finish after that.
     #[serde(serialize_with = "raw::seconds")]
     pub(crate) grace: Duration,
-    /// Who may change and who may read through the admin address.
+    /// Where the tokens are kept.
+    #[serde(flatten)]
+    pub(crate) token_files: TokenFiles,
+    /// What those files held at the start.
     #[serde(skip)]
-    pub(crate) admin_tokens: AdminTokens,
+    pub(crate) tokens: Tokens,
     /// Certificate chain and key of the admin address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admin_tls: Option<(PathBuf, PathBuf)>,
@@ -75,21 +94,6 @@ pub(crate) struct Config {
     pub(crate) access_log: AccessLog,
 }
 
-/// The admin address's tokens. Neither is ever printed.
-#[derive(Clone, Default)]
-pub(crate) struct AdminTokens {
-    /// May do everything.
-    pub(crate) write: Option<String>,
-    /// May read.
-    pub(crate) read: Option<String>,
-}
-
-impl std::fmt::Debug for AdminTokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AdminTokens {{ write: {}, read: {} }}", self.write.is_some(), self.read.is_some())
-    }
-}
-
 /// Who may use function URLs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -97,9 +101,6 @@ pub(crate) struct FunctionUrls {
     /// `None`: open on loopback listeners alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) access: Option<Access>,
-    /// The call token, with `access: token`.
-    #[serde(skip)]
-    pub(crate) token: Option<String>,
     /// Names by which the listeners may be addressed beside their addresses.
     pub(crate) hostnames: Vec<String>,
     /// Other sites whose pages may call.
@@ -110,68 +111,74 @@ pub(crate) struct FunctionUrls {
 impl Config {
     /// Reads the file, if there is one, and lays `args` over it.
     pub(crate) fn load(args: &ServeArgs) -> anyhow::Result<Self> {
-        let file = match &args.config {
-            Some(file) => Some(file.clone()),
-            None => FILES.iter().map(PathBuf::from).find(|f| f.exists()),
-        };
-        let raw = match &file {
-            Some(file) => read(file)?,
-            None => RawConfig::default(),
-        };
-        Self::new(args, raw)
+        match file(args) {
+            Some(file) => Self::of(args, &file),
+            None => Self::new(args, RawConfig::default()),
+        }
     }
 
-    /// What is in force when the file says `raw`.
+    /// What is in force with the configuration in `file`. What is wrong begins with its place, `file:line:column: `.
+    pub(crate) fn of(args: &ServeArgs, file: &Path) -> anyhow::Result<Self> {
+        Self::new(args, read(file)?).map_err(|error| anyhow!("{}:1:1: {error:#}", file.display()))
+    }
+
+    /// What is in force when the file says `raw`. What `serve` could not run with is refused here.
     pub(crate) fn new(args: &ServeArgs, raw: RawConfig) -> anyhow::Result<Self> {
         let gateway = args.gateway.or(raw.gateway).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         let admin = args.admin.or(raw.admin).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)));
-        let admin_tokens = AdminTokens {
-            write: token(args.admin_token_file.as_ref().or(raw.admin_token_file.as_ref()))?,
-            read: token(args.admin_read_token_file.as_ref().or(raw.admin_read_token_file.as_ref()))?,
+        let function_urls = raw.function_urls.unwrap_or_default();
+        let token_files = TokenFiles {
+            admin_token_file: args.admin_token_file.clone().or(raw.admin_token_file),
+            admin_read_token_file: args.admin_read_token_file.clone().or(raw.admin_read_token_file),
+            call: function_urls.token_file,
         };
-        if !is_loopback(admin.ip()) && admin_tokens.write.is_none() {
+        let tokens = token_files.read()?;
+        if !is_loopback(admin.ip()) && tokens.admin.write.is_none() {
             bail!(
                 "--admin {admin} is not on loopback and so needs --admin-token-file: whoever reaches it could change the catalog"
             );
         }
-        let admin_tls = match (&args.admin_tls_cert, &args.admin_tls_key) {
-            (Some(cert), Some(key)) => Some((cert.clone(), key.clone())),
-            _ => raw.admin_tls_cert.zip(raw.admin_tls_key),
-        };
-        let function_urls = raw.function_urls.unwrap_or_default();
-        let token = token(function_urls.token_file.as_ref())?;
-        if function_urls.access == Some(Access::Token) && token.is_none() {
+        if function_urls.access == Some(Access::Token) && tokens.call.is_none() {
             bail!("functionUrls.access is `token`, which needs functionUrls.tokenFile");
         }
-        let mut upstreams = raw.upstreams.into_iter().map(|(name, url)| format!("{name}={url}")).collect::<Vec<_>>();
-        upstreams.extend(args.upstreams.iter().cloned());
+        let cert = args.admin_tls_cert.clone().or(raw.admin_tls_cert);
+        let key = args.admin_tls_key.clone().or(raw.admin_tls_key);
+        if cert.is_some() != key.is_some() {
+            bail!("adminTlsCert and adminTlsKey need each other: with one alone tokens would go in plain text");
+        }
+        let upstreams = raw.upstreams.into_iter().map(|(name, url)| format!("{name}={url}"));
+        let upstreams = upstreams.chain(args.upstreams.iter().cloned()).map(|text| {
+            let named = format!("--upstream {}", text.split('=').next().unwrap_or_default());
+            Given::parse(text).context(named)
+        });
         let seconds =
-            |flag: Option<u64>, file: Option<u64>, default| Duration::from_secs(flag.or(file).unwrap_or(default));
-        let public_url = args.public_url.clone().or(raw.public_url).map(|u| u.trim_end_matches('/').to_owned());
+            |flag: Option<u64>, file: Option<u64>, default| flag.or(file).map_or(default, Duration::from_secs);
+        let log_level = args.log_level.clone().or(raw.log_level).unwrap_or_else(|| "info".to_owned());
+        crate::logging::filter(&log_level)?;
         Ok(Self {
             gateway,
             admin,
-            public_url,
+            public_url: args.public_url.clone().or(raw.public_url).map(base).transpose()?,
             data_dir: args.data_dir.clone().or(raw.data_dir).map_or_else(default_data_dir, Ok)?,
             resources: args.resources.clone().or(raw.resources),
-            upstreams,
+            upstreams: upstreams.collect::<Result<_, _>>()?,
             sources: if args.sources.is_empty() { raw.sources } else { args.sources.clone() },
             workers: args.workers.or(raw.workers).map_or_else(std::thread::available_parallelism, Ok)?,
-            warmup: seconds(args.warmup, raw.warmup, 10),
-            drain_delay: seconds(args.drain_delay, raw.drain_delay, 0),
-            grace: seconds(args.grace, raw.grace, 30),
-            admin_tokens,
-            admin_tls,
+            warmup: seconds(args.warmup, raw.warmup, WARMUP),
+            drain_delay: seconds(args.drain_delay, raw.drain_delay, DRAIN_DELAY),
+            grace: seconds(args.grace, raw.grace, GRACE),
+            token_files,
+            tokens,
+            admin_tls: cert.zip(key),
             function_urls: FunctionUrls {
                 access: function_urls.access,
-                token,
                 hostnames: function_urls.hostnames,
                 cors: function_urls.cors,
             },
             validation: raw.validation.unwrap_or_default(),
             discovery_namespace: raw.discovery_namespace.unwrap_or_else(|| "gloo-system".to_owned()),
             discovery: raw.discovery.unwrap_or_default(),
-            log_level: args.log_level.clone().or(raw.log_level).unwrap_or_else(|| "info".to_owned()),
+            log_level,
             log_format: args.log_format.or(raw.log_format).unwrap_or_default(),
             access_log: args.access_log.or(raw.access_log).unwrap_or_default(),
         })
@@ -183,13 +190,23 @@ impl Config {
     }
 }
 
-/// Reads a configuration file; what is wrong with it comes with its place.
-pub(crate) fn read(file: &Path) -> anyhow::Result<RawConfig> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+/// The file that `args` name, else the first that is where files are looked for.
+pub(crate) fn file(args: &ServeArgs) -> Option<PathBuf> {
+    args.config.clone().or_else(|| FILES.iter().map(PathBuf::from).find(|file| file.exists()))
+}
+
+fn read(file: &Path) -> anyhow::Result<RawConfig> {
+    let text = std::fs::read_to_string(file).map_err(|error| anyhow!("{}:1:1: {error}", file.display()))?;
     if text.trim().is_empty() {
         return Ok(RawConfig::default());
     }
-    serde_saphyr::from_str(&text).with_context(|| file.display().to_string())
+    serde_saphyr::from_str(&text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        let message = error.without_snippet().to_string();
+        let message = message.lines().next().unwrap_or_default();
+        let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+        anyhow!("{}:{line}:{column}: {message}", file.display())
+    })
 }
 
 /// Whether only this machine reaches it.
@@ -197,14 +214,13 @@ pub(crate) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-fn token(file: Option<&PathBuf>) -> anyhow::Result<Option<String>> {
-    let Some(file) = file else { return Ok(None) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("read the token in {}", file.display()))?;
-    let token = text.trim();
-    if token.is_empty() {
-        bail!("the token file {} is empty", file.display());
+/// The base of call URLs, as its author gave it, if it is one.
+fn base(text: String) -> anyhow::Result<String> {
+    let url = Url::parse(&text).with_context(|| format!("--public-url {text}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().or(url.fragment()).is_some() {
+        bail!("--public-url {text}: it begins with http:// or https:// and has neither `?` nor `#`");
     }
-    Ok(Some(token.to_owned()))
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// A listener that takes every address is reached at loopback from here.

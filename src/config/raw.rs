@@ -1,14 +1,18 @@
 //! What a configuration file may say. Unknown fields are refused with their place.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use catalog::model::Validation;
+use discovery::policy::Network;
 use plugins::filters::origin::Cors;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cli::serve::{AccessLog, LogFormat};
 
@@ -70,8 +74,8 @@ pub(crate) struct Discovery {
     pub(crate) more_document_paths: Vec<String>,
     /// Hosts beside the upstream itself that may hold its document or be redirected to.
     pub(crate) allowed_hosts: Vec<String>,
-    /// Link-local addresses that may be called.
-    pub(crate) allowed_link_local: Vec<String>,
+    /// Link-local addresses that may be called, or ranges of them: `169.254.10.0/24`.
+    pub(crate) allowed_link_local: Vec<Given<Network>>,
     /// What is not looked at, unless what is registered there says that it is to be.
     pub(crate) off: Off,
 }
@@ -84,6 +88,32 @@ pub(crate) struct Off {
     pub(crate) sources: Vec<String>,
     /// Namespaces of upstreams.
     pub(crate) namespaces: Vec<String>,
+}
+
+/// What a text means, with the text, which is how it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<T> {
+    text: String,
+    pub(crate) value: T,
+}
+
+impl<T: FromStr> Given<T> {
+    /// Reads `text`.
+    pub(super) fn parse(text: String) -> Result<Self, T::Err> {
+        Ok(Self { value: text.parse()?, text })
+    }
+}
+
+impl<T> Serialize for Given<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// A duration as whole seconds.

@@ -179,3 +179,49 @@ async fn a_start_that_cannot_be_meant_is_refused() {
         assert!(ended.err.contains(named), "{gateway} {admin}: {named} is not in {}", ended.err);
     }
 }
+
+#[tokio::test]
+async fn tokens_are_read_again_at_sighup() {
+    let ship = Described::start("ship", document(&["sail"])).await;
+    let (folder, config) = configuration(&json!({}));
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let access = json!({"access": "token", "tokenFile": file("call", "old-call")});
+    let text = json!({"functionUrls": access, "adminTokenFile": file("admin", "old-admin")});
+    std::fs::write(folder.path().join("portolan.yaml"), text.to_string()).unwrap();
+    let daemon = Daemon::start([format!("--upstream=ship={}", ship.url("")), config]).await;
+    let upstreams = format!("{}/api/v1/upstreams", daemon.admin);
+    let admin = |token: &'static str| {
+        let upstreams = upstreams.clone();
+        async move { asked(&upstreams, &[("authorization", token)]).await.status }
+    };
+    let url = daemon.url("ship", "none");
+    assert_eq!(
+        (admin("Bearer old-admin").await, asked(&url, &[("portolan-token", "old-call")]).await.status),
+        (200, 404)
+    );
+    file("call", "");
+    file("admin", "new-admin");
+    daemon.process.signal("HUP");
+    let failed =
+        || async { daemon.process.output().contains("daemon.reload_failed").then_some(()).ok_or("not yet".to_owned()) };
+    daemon.process.until("one that is empty keeps all", failed).await;
+    assert_eq!(admin("Bearer old-admin").await, 200);
+    file("call", "new-call");
+    daemon.process.signal("HUP");
+    daemon
+        .process
+        .until("the new tokens hold", || async {
+            let statuses =
+                (admin("Bearer new-admin").await, asked(&url, &[("portolan-token", "new-call")]).await.status);
+            if statuses == (200, 404) { Ok(()) } else { Err(format!("{statuses:?}")) }
+        })
+        .await;
+    assert_eq!(
+        (admin("Bearer old-admin").await, asked(&url, &[("portolan-token", "old-call")]).await.status),
+        (401, 401)
+    );
+}

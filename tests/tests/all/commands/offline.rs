@@ -59,5 +59,31 @@ async fn check_shows_what_is_in_force() {
     assert!(shown.code == 0 && shown.out.contains("127.0.0.1:7001") && shown.out.contains("ship"), "{shown:?}");
     std::fs::write(&file, "gatway: 127.0.0.1:7001\n").unwrap();
     let refused = run(["check", "--config", &file.display().to_string()]).await;
-    assert!(refused.code == 1 && format!("{}{}", refused.out, refused.err).contains("gatway"), "{refused:?}");
+    assert!(refused.code == 1 && refused.out.starts_with(&format!("{}:1:1: ", file.display())), "{refused:?}");
+    assert!(refused.out.contains("gatway"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn check_refuses_what_serve_would_refuse() {
+    let folder = process::folder("check");
+    let file = folder.path().join("portolan.yaml");
+    let named = file.display().to_string();
+    for (text, part) in [
+        ("admin: 0.0.0.0:8081\n", "--admin-token-file"),
+        ("functionUrls: {access: token}\n", "functionUrls.tokenFile"),
+        ("sources: [zookeeper]\n", "zookeeper"),
+        ("upstreams: {ship: 'ftp://ship'}\n", "ship"),
+        ("adminTlsCert: /nowhere/cert.pem\nadminTlsKey: /nowhere/key.pem\n", "/nowhere/cert.pem"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        for line in [vec!["check", &named], vec!["check", "--config", &named]] {
+            let refused = run(&line).await;
+            assert!(refused.code == 1 && refused.out.starts_with(&format!("{named}:1:1: ")), "{text} {refused:?}");
+            assert!(refused.out.contains(part), "{text} {refused:?}");
+        }
+    }
+    std::fs::write(&file, "gateway: 127.0.0.1:7001\n").unwrap();
+    assert_eq!(run(["check", &named]).await.code, 0);
+    let flag = run(["check", &named, "--admin", "0.0.0.0:8081"]).await;
+    assert!(flag.code == 1 && flag.out.contains("--admin-token-file"), "flags count: {flag:?}");
 }
