@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::limits;
 
 /// Carries the id, in both directions.
-pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Makes ids: xorshift128+, seeded at random. They need to differ, not to be secret.
-pub(crate) struct RequestIds {
+pub struct RequestIds {
     state: Cell<(u64, u64)>,
     /// Memory for the next ids: one allocation serves many.
     room: RefCell<BytesMut>,
@@ -37,13 +37,13 @@ const SHARED: usize = 64;
 
 impl RequestIds {
     /// A generator of its own for each worker.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let random = || RandomState::new().hash_one(0);
         Self { state: Cell::new((random() | 1, random())), room: RefCell::default() }
     }
 
     /// The id that the caller gave, if it is one that can be logged; else a new one.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+    pub fn of(&self, headers: &HeaderMap) -> HeaderValue {
         match headers.get(&X_REQUEST_ID) {
             Some(id) if is_plain(id.as_bytes()) => id.clone(),
             _ => self.make(),

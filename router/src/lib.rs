@@ -38,4 +38,5 @@ pub mod fuzzing {
 }
 
 pub use config::{AccessLog, Config};
+pub use ids::{RequestIds, X_REQUEST_ID};
 pub use router::{Counters, Router, StartError};

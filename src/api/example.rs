@@ -80,11 +80,10 @@ impl Example<'_> {
     }
 }
 
-/// What the author gave as an example, or the only thing allowed.
+/// The only thing allowed, or what the author prefers. Schemas keep no examples.
 fn given(fields: &Map<String, Value>) -> Option<&Value> {
-    let first = |name| fields.get(name).and_then(Value::as_array).and_then(|a| a.first());
-    let example = fields.get("const").or_else(|| fields.get("example")).or_else(|| first("examples"));
-    example.or_else(|| fields.get("default")).or_else(|| first("enum"))
+    let first = || fields.get("enum").and_then(Value::as_array).and_then(|values| values.first());
+    fields.get("const").or_else(|| fields.get("default")).or_else(first)
 }
 
 fn text(format: Option<&str>) -> Value {

@@ -98,6 +98,7 @@ pub(crate) fn routes(api: Api, door: Door) -> Router {
         .route("/backup", post(ops::backup));
     Router::new()
         .nest("/api/v1", v1)
+        .route("/api/v1/", get(ops::about))
         .route("/openapi.json", get(openapi::document))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
@@ -109,6 +110,7 @@ pub(crate) fn routes(api: Api, door: Door) -> Router {
         .with_state(api)
         .layer(middleware::from_fn_with_state(door.keys.clone(), auth::authorize))
         .layer(middleware::from_fn_with_state(door, admit))
+        .layer(middleware::from_fn(problem::tell))
 }
 
 /// Refuses what a page of another site asks.

@@ -5,7 +5,7 @@ use std::io::Seek;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use catalog::snapshot::HeldBack;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::problem::Failure;
+use super::query::parameters;
 
 /// Bytes of a backup that are read at once.
 const PIECE: usize = 256 << 10;
@@ -56,7 +57,8 @@ pub(super) async fn about(State(api): State<Api>) -> Json<Value> {
 
 /// `GET /sources`
 #[utoipa::path(get, path = "/api/v1/sources", tag = "daemon", responses((status = 200, description = "The state of each source")))]
-pub(super) async fn sources(State(api): State<Api>) -> Json<Value> {
+pub(super) async fn sources(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Json<Value>, Failure> {
+    parameters(query.as_deref(), &[])?;
     let snapshot = api.catalog.snapshot();
     let held: HashMap<String, &HeldBack> =
         snapshot.sources().filter_map(|(id, view)| Some((id.to_string(), view.held_back.as_ref()?))).collect();
@@ -73,7 +75,7 @@ pub(super) async fn sources(State(api): State<Api>) -> Json<Value> {
             item
         })
         .collect();
-    Json(json!({ "total": items.len(), "items": items, "next": null, "revision": snapshot.revision }))
+    Ok(Json(json!({ "total": items.len(), "items": items, "next": null, "revision": snapshot.revision })))
 }
 
 /// `POST /sources/{source}/accept`

@@ -1,12 +1,14 @@
 //! The admin address's errors: the same problems as the gateway's (RFC 9457).
 
-use axum::Json;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use catalog::CatalogError;
 use catalog::store::StoreError;
-use http::{HeaderValue, StatusCode, header};
-use plugins::{Problem, Reason};
-use serde_json::json;
+use http::StatusCode;
+use plugins::{Occasion, Problem, Reason};
+use router::{RequestIds, X_REQUEST_ID};
 
 /// A problem as an answer.
 #[derive(Debug)]
@@ -46,22 +48,32 @@ impl From<StoreError> for Failure {
 }
 
 impl IntoResponse for Failure {
+    /// The problem itself, which [`tell`] renders where the request's id is known.
     fn into_response(self) -> Response {
-        let Problem { reason, detail, faults, headers } = self.0;
-        let row = reason.row();
-        let mut body = json!({
-            "type": format!("urn:portolan:problem:{}", row.name),
-            "title": row.title,
-            "status": row.status,
-            "detail": detail,
-        });
-        if !faults.is_empty() {
-            body["errors"] = json!(faults);
-        }
-        let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response.headers_mut().extend(headers);
+        let mut response = Response::default();
+        response.extensions_mut().insert(Told(self.0));
         response
     }
+}
+
+#[derive(Clone)]
+struct Told(Problem);
+
+/// Gives each request an id, and each problem the shape that all have.
+pub(super) async fn tell(request: Request, next: Next) -> Response {
+    let id = RequestIds::new().of(request.headers());
+    let occasion = Occasion { request_id: id.to_str().ok(), ..Occasion::default() };
+    let mut response = next.run(request).await;
+    if let Some(Told(problem)) = response.extensions_mut().remove() {
+        let mut told = problem.answer(&occasion).map(Body::from);
+        // `Allow`, which the framework knows.
+        told.headers_mut().extend(response.headers().clone());
+        response = told;
+    } else if response.status() == StatusCode::BAD_REQUEST {
+        // The framework's own refusal.
+        let problem = Problem::new(Reason::InvalidArguments, "The path cannot be read: it is not UTF-8");
+        response = problem.answer(&occasion).map(Body::from);
+    }
+    response.headers_mut().insert(&X_REQUEST_ID, id);
+    response
 }

@@ -1,5 +1,7 @@
 //! What a list's query asks for. A repeated filter means any of its values, different filters all of them; what is unknown is refused.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plugins::Reason;
@@ -106,6 +108,21 @@ impl ListQuery {
     }
 }
 
+/// The parameters after `?`, of which only those in `known` may be there, each once.
+pub(crate) fn parameters(query: Option<&str>, known: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut given = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let wrong = |text: &str| Failure::new(Reason::InvalidArguments, format!("`{name}` {text}"));
+        if !known.contains(&&*name) {
+            return Err(wrong("is not a parameter here"));
+        }
+        if given.insert(name.to_string(), value.into_owned()).is_some() {
+            return Err(wrong("is given twice"));
+        }
+    }
+    Ok(given)
+}
+
 /// Whether `value` is one of `wanted`, or nothing is.
 pub(crate) fn any_of(wanted: &[String], value: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|w| w == value)
@@ -133,6 +150,18 @@ mod tests {
         );
         let place = Place { rank: 2, namespace: "n".into(), upstream: "u/ü".into(), function: "f".into() };
         check(&format!("cursor={}", place.encode()), ListQuery { after: Some(place), ..base() });
+    }
+
+    #[test]
+    fn parameters_are_known_and_given_once() {
+        let check = |query: &str, expected: Option<&str>| {
+            let given = parameters(Some(query), &["target"]).ok();
+            assert_eq!(given.as_ref().map(|all| all.get("target").map_or("", String::as_str)), expected, "{query}");
+        };
+        check("", Some(""));
+        check("target=a%2Fb", Some("a/b"));
+        check("target=a&target=b", None);
+        check("target=a&kind=rest", None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one integration binary: each module tests one thing that a user can see.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends so")]
 
+mod admin;
 mod bindings;
 mod commands;
 mod consul;
