@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use reqwest::Response;
 use serde_json::{Map, Value};
 
-use super::client::{Client, ClientArgs, qualified, segment};
+use super::client::{Client, ClientArgs, segment};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &CallArgs) -> anyhow::Result<ExitCode> {
     let about = client.json("/api/v1", &[]).await?;
     let gateway = about["publicUrl"].as_str().or(about["gateways"][0]["url"].as_str());
     let gateway = gateway.context("the daemon names no gateway")?;
-    let upstream = qualified(&args.upstream, args.client.namespace.as_deref());
+    let upstream = args.client.upstream(&args.upstream);
     let mut url = url::Url::parse(&format!("{gateway}/fn/{upstream}/{}", segment(&args.function)))?;
     for param in &args.params {
         let (name, value) = param.split_once('=').with_context(|| format!("-p {param}: it has the form KEY=VALUE"))?;

@@ -117,10 +117,35 @@ pub(crate) fn segment(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, crate::api::SEGMENT).to_string()
 }
 
-/// An upstream's name with its namespace, as URLs and the API take it.
-pub(crate) fn qualified(name: &str, namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) if !name.contains('@') => format!("{}@{}", segment(name), segment(namespace)),
-        _ => segment(name),
+impl ClientArgs {
+    /// An upstream's name, with its namespace where one is given, as function URLs and the API take it.
+    pub(crate) fn upstream(&self, name: &str) -> String {
+        match name.rsplit_once('@').or(self.namespace.as_deref().map(|namespace| (name, namespace))) {
+            Some((name, namespace)) => format!("{}@{}", segment(name), segment(namespace)),
+            None => segment(name),
+        }
+    }
+
+    /// The same as a path of the API.
+    pub(crate) fn upstream_path(&self, name: &str) -> String {
+        format!("/api/v1/upstreams/{}", self.upstream(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_named_with_its_namespace() {
+        let check = |name: &str, namespace: Option<&str>, expected: &str| {
+            let namespace = namespace.map(str::to_owned);
+            let args = ClientArgs { server: String::new(), token_file: None, cacert: None, namespace };
+            assert_eq!(args.upstream(name), expected);
+        };
+        check("pets", None, "pets");
+        check("pets", Some("team/a"), "pets@team%2Fa");
+        check("p ets@team", None, "p%20ets@team");
+        check("pets@team", Some("other"), "pets@team");
     }
 }

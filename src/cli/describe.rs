@@ -6,8 +6,7 @@ use clap::ValueEnum;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Client, ClientArgs, qualified, segment};
-use super::get::upstream_path;
+use super::client::{Client, ClientArgs, segment};
 use super::output;
 
 /// What can be described.
@@ -49,16 +48,12 @@ pub(crate) struct DescribeArgs {
 pub(crate) async fn run(args: &DescribeArgs) -> anyhow::Result<ExitCode> {
     let client = Client::new(&args.client)?;
     let mut object = match args.what {
-        What::Upstream => client.json(&upstream_path(&named(&args.name, &args.client)), &[]).await?,
+        What::Upstream => client.json(&args.client.upstream_path(&args.name), &[]).await?,
         What::Function => {
             let Some((upstream, function)) = args.name.split_once('/') else {
                 anyhow::bail!("a function is named UPSTREAM/FUNCTION; `portolan get functions -o name` lists all");
             };
-            let path = format!(
-                "/api/v1/functions/{}/{}",
-                qualified(upstream, args.client.namespace.as_deref()),
-                segment(function)
-            );
+            let path = format!("/api/v1/functions/{}/{}", args.client.upstream(upstream), segment(function));
             client.json(&path, &[]).await?
         }
     };
@@ -99,7 +94,7 @@ pub(crate) struct NamedArgs {
 
 /// Asks for a look at an upstream now.
 pub(crate) async fn refresh(args: &NamedArgs) -> anyhow::Result<ExitCode> {
-    let path = format!("{}/refresh", upstream_path(&named(&args.name, &args.client)));
+    let path = format!("{}/refresh", args.client.upstream_path(&args.name));
     let answer: Value = Client::new(&args.client)?.send(Method::POST, &path, &[]).await?.json().await?;
     print!("{}", output::yaml(&answer)?);
     Ok(ExitCode::SUCCESS)
@@ -108,7 +103,7 @@ pub(crate) async fn refresh(args: &NamedArgs) -> anyhow::Result<ExitCode> {
 /// Drops an upstream that no source lists.
 pub(crate) async fn forget(args: &NamedArgs) -> anyhow::Result<ExitCode> {
     let client = Client::new(&args.client)?;
-    client.send(Method::DELETE, &upstream_path(&named(&args.name, &args.client)), &[]).await?;
+    client.send(Method::DELETE, &args.client.upstream_path(&args.name), &[]).await?;
     println!("{} forgotten", args.name);
     Ok(ExitCode::SUCCESS)
 }
@@ -128,11 +123,4 @@ pub(crate) async fn accept(args: &AcceptArgs) -> anyhow::Result<ExitCode> {
     let answer: Value = Client::new(&args.client)?.send(Method::POST, &path, &[]).await?.json().await?;
     println!("{}", json!({ "revision": answer["revision"] }));
     Ok(ExitCode::SUCCESS)
-}
-
-fn named(name: &str, client: &ClientArgs) -> String {
-    match &client.namespace {
-        Some(namespace) if !name.contains('@') => format!("{name}@{namespace}"),
-        _ => name.to_owned(),
-    }
 }

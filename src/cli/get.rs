@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, ValueEnum};
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::client::{Client, ClientArgs, segment};
+use super::client::{Client, ClientArgs};
 use super::output::{self, Column, Format, text};
 
 const EXAMPLES: &str = "\
@@ -91,10 +92,66 @@ impl GetArgs {
         query.extend(self.full.then(|| ("view", "full".to_owned())));
         query
     }
+
+    /// Why these flags do not go together: an event says less of a thing than a list does.
+    fn contradiction(&self) -> Option<String> {
+        let unknown = |name: &str| match (self.what, self.watch) {
+            (What::Sources | What::Events, _) => true,
+            (What::Functions, true) => ["source", "label", "stale", "q"].contains(&name),
+            (What::Upstreams, true) => ["stale", "q"].contains(&name),
+            _ => false,
+        };
+        let what = self.what.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        if self.what == What::Sources && self.watch {
+            return Some(format!("{what} cannot be watched"));
+        }
+        let name = self.filters().into_iter().map(|(name, _)| name).find(|name| unknown(name))?;
+        let watched = if self.watch { ", while they are watched" } else { "" };
+        Some(format!("{what} have no filter `{name}`{watched}"))
+    }
+
+    /// Whether the filters let an event pass.
+    fn wants(&self, event: &Value) -> bool {
+        let object = &event["object"];
+        let any = |wanted: &[String], of: &[&Value]| {
+            let is = |wanted: &String, value: &Value| match value {
+                Value::Array(values) => values.iter().any(|value| value == wanted),
+                value => value == wanted,
+            };
+            wanted.is_empty() || wanted.iter().any(|wanted| of.iter().any(|value| is(wanted, value)))
+        };
+        let label = |label: &String| match label.split_once('=') {
+            Some((name, value)) => object["labels"][name] == value,
+            None => !object["labels"][label].is_null(),
+        };
+        let common = any(self.client.namespace.as_slice(), &[&object["namespace"]])
+            && any(&self.kind, &[&object["kind"], &object["kinds"]]);
+        match self.what {
+            What::Sources => false,
+            What::Events => true,
+            What::Upstreams => {
+                event["kind"] == "upstream"
+                    && common
+                    && any(&self.upstream, &[&object["name"], &object["id"]])
+                    && any(&self.source, &[&object["source"]])
+                    && (self.label.is_empty() || self.label.iter().any(label))
+            }
+            What::Functions => {
+                event["kind"] == "function"
+                    && common
+                    && any(&self.upstream, &[&object["upstream"]])
+                    && any(&self.tag, &[&object["tags"]])
+                    && self.deprecated.is_none_or(|wanted| (object["deprecated"] == true) == wanted)
+            }
+        }
+    }
 }
 
 /// Lists, and follows with `--watch`.
 pub(crate) async fn run(args: &GetArgs) -> anyhow::Result<ExitCode> {
+    if let Some(contradiction) = args.contradiction() {
+        super::Cli::command().error(ErrorKind::ArgumentConflict, contradiction).exit();
+    }
     let client = Client::new(&args.client)?;
     let mut since = None;
     if args.what != What::Events {
@@ -127,14 +184,8 @@ async fn follow(client: &Client, args: &GetArgs, since: Option<u64>) -> anyhow::
             let line: Vec<u8> = pending.drain(..=end).collect();
             let Some(data) = line.strip_prefix(b"data:") else { continue };
             let event: Value = serde_json::from_slice(data)?;
-            let wanted = match args.what {
-                What::Upstreams => event["kind"] == "upstream",
-                What::Functions => event["kind"] == "function",
-                What::Sources => false,
-                What::Events => true,
-            };
             match args.output {
-                _ if !wanted => {}
+                _ if !args.wants(&event) => {}
                 Format::Json | Format::Yaml => println!("{event}"),
                 _ => println!(
                     "{:>8}  {:8} {:9} {}",
@@ -147,11 +198,6 @@ async fn follow(client: &Client, args: &GetArgs, since: Option<u64>) -> anyhow::
         }
     }
     Ok(())
-}
-
-/// The path of one upstream in the API.
-pub(crate) fn upstream_path(name: &str) -> String {
-    format!("/api/v1/upstreams/{}", segment(name))
 }
 
 const UPSTREAMS: &[Column] = &[
@@ -197,5 +243,65 @@ fn cut(text: &str) -> String {
     match text.chars().count() > CELL {
         true => text.chars().take(CELL - 1).chain(['…']).collect(),
         false => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+
+    fn args(line: &str) -> GetArgs {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: GetArgs,
+        }
+        Line::try_parse_from(["get"].into_iter().chain(line.split_whitespace())).unwrap().args
+    }
+
+    #[test]
+    fn a_watch_shows_what_its_filters_let_pass() {
+        let pet = json!({"kind": "function", "object": {
+            "upstream": "pets", "namespace": "n", "name": "list", "kind": "rest", "tags": ["a", "b"], "deprecated": false}});
+        let pets = json!({"kind": "upstream", "object": {
+            "id": "pets-1", "name": "pets", "namespace": "n", "source": "static", "kinds": ["rest", "grpc"], "labels": {"k": "v"}}});
+        for (line, of_function, of_upstream) in [
+            ("--watch", true, true),
+            ("--watch --upstream pets --kind rest -n n", true, true),
+            ("--watch --upstream other --upstream pets", true, true),
+            ("--watch --upstream other", false, false),
+            ("--watch --kind grpc", false, true),
+            ("--watch -n other", false, false),
+        ] {
+            assert_eq!(args(&format!("functions {line}")).wants(&pet), of_function, "{line}");
+            assert_eq!(args(&format!("upstreams {line}")).wants(&pets), of_upstream, "{line}");
+            assert!(!args(&format!("functions {line}")).wants(&pets) && args("events").wants(&pets), "{line}");
+        }
+        let check = |line: &str, event: &Value, expected: bool| assert_eq!(args(line).wants(event), expected, "{line}");
+        check("functions -w --tag b", &pet, true);
+        check("functions -w --tag c", &pet, false);
+        check("functions -w --deprecated true", &pet, false);
+        check("upstreams -w -l k=v", &pets, true);
+        check("upstreams -w -l k=w", &pets, false);
+        check("upstreams -w --source consul", &pets, false);
+        check("upstreams -w --upstream pets-1", &pets, true);
+    }
+
+    #[test]
+    fn what_an_event_does_not_say_cannot_be_watched_for() {
+        let check = |line: &str, expected: bool| {
+            assert_eq!(args(line).contradiction().is_some(), expected, "{line}: {:?}", args(line).contradiction());
+        };
+        check("sources", false);
+        check("sources --watch", true);
+        check("sources --kind rest", true);
+        check("events --upstream pets", true);
+        check("functions -q pet --stale true --label k=v", false);
+        check("functions -w --label k=v", true);
+        check("functions -w -q pet", true);
+        check("upstreams -w --stale true", true);
     }
 }

@@ -32,6 +32,23 @@ enum Command {
     Serve(Box<ServeArgs>),
     /// Runs sample services and a daemon that discovers them, and prints what to try
     Demo(DemoArgs),
+    #[command(flatten)]
+    Asking(Asking),
+    /// Validates configuration and resource files without a daemon
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<check::CheckArgs>),
+    /// Prints a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Prints the version
+    Version,
+}
+
+/// The commands that talk to a running daemon or wait for a disk.
+#[derive(Debug, Subcommand)]
+enum Asking {
     /// Lists upstreams, functions, sources or events of a running daemon
     Get(get::GetArgs),
     /// Shows everything known of one upstream or function
@@ -46,20 +63,10 @@ enum Command {
     Forget(describe::NamedArgs),
     /// Takes a list of a source that is held back because it would remove much
     Accept(describe::AcceptArgs),
-    /// Validates configuration and resource files without a daemon
-    #[command(after_help = check::EXAMPLES)]
-    Check(Box<check::CheckArgs>),
     /// Writes one revision of a running daemon's store to a file
     Backup(archive::BackupArgs),
     /// Makes a store of a backup, while no daemon runs on it
     Restore(archive::RestoreArgs),
-    /// Prints a completion script for a shell
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
-    /// Prints the version
-    Version,
 }
 
 /// Flags of `demo`.
@@ -88,27 +95,23 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("portolan {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)
         }
-        client => {
+        Command::Asking(asking) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(ask(client))
+            runtime.block_on(ask(asking))
         }
     }
 }
 
-/// The commands that talk to a running daemon or wait for a disk.
-async fn ask(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Get(args) => get::run(&args).await,
-        Command::Describe(args) => describe::run(&args).await,
-        Command::Call(args) => call::run(&args).await,
-        Command::Why(args) => why::run(&args).await,
-        Command::Refresh(args) => describe::refresh(&args).await,
-        Command::Forget(args) => describe::forget(&args).await,
-        Command::Accept(args) => describe::accept(&args).await,
-        Command::Backup(args) => archive::backup(&args).await,
-        Command::Restore(args) => archive::restore(&args).await,
-        Command::Serve(_) | Command::Demo(_) | Command::Check(_) | Command::Completions { .. } | Command::Version => {
-            anyhow::bail!("this command asks no daemon")
-        }
+async fn ask(asking: Asking) -> anyhow::Result<ExitCode> {
+    match asking {
+        Asking::Get(args) => get::run(&args).await,
+        Asking::Describe(args) => describe::run(&args).await,
+        Asking::Call(args) => call::run(&args).await,
+        Asking::Why(args) => why::run(&args).await,
+        Asking::Refresh(args) => describe::refresh(&args).await,
+        Asking::Forget(args) => describe::forget(&args).await,
+        Asking::Accept(args) => describe::accept(&args).await,
+        Asking::Backup(args) => archive::backup(&args).await,
+        Asking::Restore(args) => archive::restore(&args).await,
     }
 }

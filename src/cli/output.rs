@@ -53,13 +53,9 @@ pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(","),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
-}
-
-fn text_of(value: &Value) -> String {
-    text(value)
 }
 
 fn table(items: &[Value], columns: &[Column], wide: bool) -> String {

@@ -87,6 +87,10 @@ async fn call_calls() {
     let asked = ["call", "harbour", "list_ships", "-d", r#"{"limit": 3}"#, "-p", "sort=-name", "-H", "X-Trace: t"];
     let answer: Value = serde_json::from_str(&daemon.done(&asked).await).unwrap();
     assert_eq!((&answer["limit"], &answer["sort"]), (&json!(3), &json!("-name")), "{answer}");
+    for named in [vec!["harbour@gloo-system"], vec!["harbour", "-n", "gloo-system"]] {
+        let asked = [&["call", "-p", "ship_id=7"], &named[..1], &["get_ship"], &named[1..]].concat();
+        assert_eq!(serde_json::from_str::<Value>(&daemon.done(&asked).await).unwrap(), direct, "{asked:?}");
+    }
     let included = daemon.done(&["call", "harbour", "motto", "-i"]).await;
     assert!(included.contains("200 OK") && included.to_lowercase().contains("content-type: text/plain"), "{included}");
     let dry = daemon.done(&["call", "harbour", "get_ship", "-p", "ship_id=7", "--dry-run"]).await;
