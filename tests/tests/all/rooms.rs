@@ -69,6 +69,36 @@ fn every_room_is_in_the_architecture() {
     }
 }
 
+/// Without what the page leaves out, and without white space.
+fn bare(text: &str) -> String {
+    let shortened =
+        [("BoxFuture<'a, ", "Future<"), ("BoxFuture<'_, ", "Future<"), ("<'a>", ""), ("<'_>", ""), ("'a ", "")];
+    let text = shortened.iter().fold(text.to_owned(), |text, (long, short)| text.replace(long, short));
+    text.split_whitespace().collect::<String>().replace(",)", ")")
+}
+
+#[test]
+fn the_seams_of_the_architecture_are_those_of_the_code() {
+    let page = read("ARCHITECTURE.md");
+    let seams = page.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the seams");
+    let mut checked = 0;
+    for seam in seams.split_terminator("\n}\n") {
+        let (head, methods) = seam.split_once('\n').expect("a seam has methods");
+        let (name, file) = head.split_once("// ").unwrap_or_else(|| panic!("{head}: it names its file"));
+        let (name, source) = (name.trim_end_matches([' ', '{']), read(file));
+        assert!(source.contains(&format!("pub {name}")) || source.contains(&format!("pub(crate) {name}")), "{name}");
+        let source = bare(&source);
+        let uncommented: String = methods.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        for method in uncommented.split(';').filter(|method| !method.trim().is_empty()) {
+            // `…` stands for what is of no use on the page.
+            let known = bare(method.split('…').next().unwrap_or_default());
+            assert!(source.contains(known.trim_end_matches(',')), "{file}: {method}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
 #[test]
 fn the_page_of_problems_has_exactly_the_table() {
     let page = read("docs/problems.md");
