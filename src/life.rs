@@ -74,7 +74,10 @@ pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr, notes: &[(&'s
             ),
         ),
     ];
-    rows.extend(api.board.read().iter().map(|status| (format!("source {}", status.source), told(status))));
+    for Status { source, state, upstreams, last_error, .. } in api.board.read() {
+        let error = last_error.as_ref().map(|error| error.message.as_str());
+        rows.push((format!("source {source}"), told(state, upstreams, error)));
+    }
     rows.extend(notes.iter().map(|(kind, note)| (format!("{kind} sources"), note.clone())));
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut table = format!("portolan {}", env!("CARGO_PKG_VERSION"));
@@ -86,9 +89,8 @@ pub(crate) fn table(config: &Config, api: &Api, admin: SocketAddr, notes: &[(&'s
 }
 
 /// How a source is, for who sees it for the first time.
-fn told(status: &Status) -> String {
-    let Status { state, upstreams, last_error, .. } = status;
-    let error = last_error.as_ref().map(|error| format!(": {}", error.message)).unwrap_or_default();
+fn told(state: State, upstreams: usize, error: Option<&str>) -> String {
+    let error = error.map(|error| format!(": {error}")).unwrap_or_default();
     match state {
         State::Starting => format!("has not answered yet{error}; until it does, what the catalog has of it stays"),
         State::Ok => format!("ok, lists {upstreams} upstreams"),
@@ -99,30 +101,11 @@ fn told(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use discovery::board::Failure;
-
     use super::*;
 
     #[test]
     fn a_source_says_how_it_is() {
-        let check = |state: State, error: Option<&str>, expected: &str| {
-            let time = jiff::Timestamp::UNIX_EPOCH;
-            let last_error = error.map(|message| Failure { time, message: message.into() });
-            let status = Status {
-                source: "consul".into(),
-                state,
-                since: time,
-                last_success: None,
-                last_error,
-                upstreams: 3,
-                endpoints: 4,
-                lag: None,
-                held_back: None,
-                restarts: 0,
-                left_out: Default::default(),
-            };
-            assert_eq!(told(&status), expected);
-        };
+        let check = |state, error, expected: &str| assert_eq!(told(state, 3, error), expected);
         let stays = "what the catalog has of it stays";
         check(State::Starting, None, &format!("has not answered yet; until it does, {stays}"));
         check(State::Ok, Some("an old one"), "ok, lists 3 upstreams");

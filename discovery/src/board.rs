@@ -115,6 +115,11 @@ impl Board {
         self.0.borrow().values().map(|row| row.status.clone()).collect()
     }
 
+    /// When `source` last reported, or learned that nothing changed.
+    pub fn last_success(&self, source: &SourceId) -> Option<Timestamp> {
+        self.0.borrow().get(source)?.status.last_success
+    }
+
     /// Returns when `fact` holds for all sources together, at once if it does already.
     pub async fn wait_for(&self, fact: impl Fn(&[Status]) -> bool) {
         let mut changes = self.0.subscribe();

@@ -28,7 +28,7 @@ pub(super) async fn upstream(
 ) -> Result<Response, Failure> {
     let snapshot = api.catalog.snapshot();
     let entry = find(&api, &snapshot, &name)?;
-    let view = UpstreamView::new(&snapshot, entry, api.looked(&entry.upstream));
+    let view = api.shown(&snapshot, entry);
     Ok(tagged(&headers, super::lists::raw(&view)?.get().to_owned()))
 }
 

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::Api;
 use super::problem::Failure;
 use super::query::{ListQuery, Place, any_of};
-use super::view::{FunctionView, UpstreamView};
+use super::view::FunctionView;
 
 /// `GET /upstreams`
 #[utoipa::path(get, path = "/api/v1/upstreams", tag = "catalog", params(
@@ -48,7 +48,7 @@ pub(super) async fn upstreams(
     let mut rest = snapshot.upstreams(from.as_ref()).filter(is_after).filter(fits);
     let page: Vec<_> = rest.by_ref().take(query.limit).collect();
     let more = rest.next().is_some();
-    let items = page.iter().map(|entry| UpstreamView::new(&snapshot, entry, api.looked(&entry.upstream)));
+    let items = page.iter().map(|entry| api.shown(&snapshot, entry));
     let items = items.map(|view| raw(&view)).collect::<Result<Vec<_>, _>>()?;
     let last = page.last().filter(|_| more).map(|entry| place(0, &entry.upstream, ""));
     answer(&headers, &snapshot, items, last, total)

@@ -22,9 +22,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use catalog::Catalog;
 use catalog::model::Upstream;
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
+use catalog::{Catalog, Snapshot};
 use discovery::board::Board;
 use discovery::prober::Handle;
 use discovery::why::Explainer;
@@ -43,7 +43,7 @@ use crate::admin::Keys;
 use crate::readiness::Readiness;
 use crate::stop::Stop;
 use problem::Failure;
-use view::Looked;
+use view::{Looked, UpstreamView};
 
 /// Who the client commands say they are.
 pub(crate) const USER_AGENT: &str = concat!("portolan/", env!("CARGO_PKG_VERSION"));
@@ -129,6 +129,12 @@ async fn admit(
 }
 
 impl Api {
+    /// `entry` as it is in `snapshot` now.
+    fn shown<'a>(&self, snapshot: &'a Snapshot, entry: &'a UpstreamEntry) -> UpstreamView<'a> {
+        let listed = self.board.last_success(&entry.upstream.origin.source);
+        UpstreamView::new(snapshot, entry, listed, self.looked(&entry.upstream))
+    }
+
     /// What became of looking at `upstream`.
     fn looked(&self, upstream: &Upstream) -> Looked {
         match self.prober.outcomes().of(&upstream.id) {

@@ -80,8 +80,13 @@ pub(crate) struct Looked {
 }
 
 impl<'a> UpstreamView<'a> {
-    /// `entry` as it is in `snapshot`.
-    pub(crate) fn new(snapshot: &'a Snapshot, entry: &'a UpstreamEntry, discovery: Looked) -> Self {
+    /// `entry` as it is in `snapshot`; its source was `listed` last.
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        entry: &'a UpstreamEntry,
+        listed: Option<Timestamp>,
+        discovery: Looked,
+    ) -> Self {
         let Upstream { id, name, namespace, origin, spec, revision, first_seen, last_seen, kinds, .. } =
             &entry.upstream;
         let endpoints = snapshot.endpoints(id).map(|set| set.all()).unwrap_or_default();
@@ -97,12 +102,19 @@ impl<'a> UpstreamView<'a> {
             function_count: entry.functions.len(),
             revision: *revision,
             first_seen: *first_seen,
-            last_seen: *last_seen,
+            last_seen: seen(*last_seen, listed.filter(|_| stale.is_none())),
             stale: stale.is_some(),
             stale_reason: stale.map(|s| &*s.reason),
             discovery,
         }
     }
+}
+
+/// When something was last seen that changed at `changed` and that a good source listed, or did not lack, at `listed`. That is said by
+/// the minute, so that two answers without a change between them are mostly the same.
+fn seen(changed: Timestamp, listed: Option<Timestamp>) -> Timestamp {
+    let minute = listed.and_then(|at| Timestamp::from_second(at.as_second() / 60 * 60).ok());
+    minute.map_or(changed, |minute| minute.max(changed))
 }
 
 impl<'a> EndpointView<'a> {
@@ -216,5 +228,21 @@ impl<'a> FunctionView<'a> {
             last_seen: function.last_seen,
             stale,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_lists_is_seen_whenever_the_source_succeeds() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let check = |listed: Option<i64>, expected: i64| assert_eq!(seen(at(100), listed.map(at)), at(expected));
+        check(None, 100);
+        check(Some(90), 100);
+        check(Some(119), 100);
+        check(Some(120), 120);
+        check(Some(3_659), 3_600);
     }
 }
