@@ -35,6 +35,12 @@ const LEN: usize = 32;
 /// Ids that share an allocation. One that is kept for long keeps it.
 const SHARED: usize = 64;
 
+impl Default for RequestIds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl RequestIds {
     /// A generator of its own for each worker.
     pub fn new() -> Self {

@@ -61,7 +61,7 @@ struct Told(Problem);
 
 /// Gives each request an id, and each problem the shape that all have.
 pub(super) async fn tell(request: Request, next: Next) -> Response {
-    let id = RequestIds::new().of(request.headers());
+    let id = RequestIds::default().of(request.headers());
     let occasion = Occasion { request_id: id.to_str().ok(), ..Occasion::default() };
     let mut response = next.run(request).await;
     if let Some(Told(problem)) = response.extensions_mut().remove() {
