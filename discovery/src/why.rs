@@ -1,10 +1,11 @@
 //! Why something is or is not in the catalog: what `portolan why` and `GET /why` answer.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::Catalog;
-use catalog::model::{Endpoint, Stale};
+use catalog::model::{Endpoint, Kind, Stale};
 use catalog::snapshot::{Snapshot, UpstreamEntry};
 use serde::Serialize;
 use url::Url;
@@ -67,6 +68,9 @@ pub struct Explained {
     pub discovery: Option<Discovery>,
     /// The same for each kind.
     pub kinds: Vec<KindLook>,
+    /// What its descriptions have and could not be made a function, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub complaints: BTreeMap<Kind, Vec<String>>,
     /// What was asked of it, newest first.
     pub attempts: Vec<Attempt>,
 }
@@ -131,6 +135,7 @@ impl Explainer {
             rule: discovery.as_ref().map(|discovery| discovery.rule.clone()).unwrap_or_default(),
             kinds: discovery.as_ref().map(|discovery| discovery.kinds.clone()).unwrap_or_default(),
             discovery,
+            complaints: complaints(entry),
             attempts: self.journal.of(&upstream.id),
         }
     }
@@ -155,6 +160,11 @@ impl Explainer {
             })
             .collect()
     }
+}
+
+fn complaints(entry: &UpstreamEntry) -> BTreeMap<Kind, Vec<String>> {
+    let kinds = entry.upstream.kinds.iter().filter(|(_, state)| !state.complaints.is_empty());
+    kinds.map(|(kind, state)| (kind.clone(), state.complaints.clone())).collect()
 }
 
 fn about(entry: &UpstreamEntry, name: &str) -> String {
@@ -196,7 +206,8 @@ fn is_at(snapshot: &Snapshot, entry: &UpstreamEntry, host: &str, port: u16) -> b
 
 #[cfg(test)]
 mod tests {
-    use catalog::model::{SourceId, UpstreamSpec};
+    use catalog::model::{Description, Digest, SourceId, UpstreamSpec};
+    use catalog::report::{Finding, Probed};
     use jiff::Timestamp;
 
     use super::*;
@@ -248,6 +259,16 @@ mod tests {
             assert_eq!((pets.id.as_str(), pets.origin.as_str(), pets.endpoints.len()), (id.as_str(), "static/pets", 1));
             assert_eq!(&*pets.attempts[0].asked, "GET /openapi.json");
         }
+        let description = Description { complaints: vec!["GET /a: has no answer".into()], ..Description::default() };
+        let finding = Finding::Found {
+            description: Box::new(description),
+            digest: Digest::of([&b"x"[..]]),
+            tls: false,
+            hint: None,
+        };
+        let endpoint = "127.0.0.1:9".parse().unwrap();
+        explainer.catalog.probed(Probed { upstream: id, kind: Kind::new("rest"), endpoint, finding }).await.unwrap();
+        assert_eq!(explainer.why("pets").upstreams[0].complaints[&Kind::new("rest")], ["GET /a: has no answer"]);
         let function = explainer.why("pets/getPet").upstreams[0].function.clone();
         assert_eq!(function.as_deref(), Some("there is no getPet: no function of the upstream is known"));
         let why = explainer.why("ghosts");

@@ -65,6 +65,10 @@ fn upstream(found: &Value) -> anyhow::Result<()> {
             text(&kind["nextAttempt"])
         );
     }
+    for (kind, complaints) in found["complaints"].as_object().into_iter().flatten() {
+        let complaints = complaints.as_array().into_iter().flatten();
+        complaints.for_each(|complaint| println!("{kind} left out: {}", text(complaint)));
+    }
     if let Some(function) = found["function"].as_str() {
         println!("{function}");
     }

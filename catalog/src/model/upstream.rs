@@ -154,6 +154,9 @@ pub struct KindState {
     /// The probe's own note for the next one: where the document was, its ETag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What was wrong with single functions and left them out, each for a person: the first of them, and how many more there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<String>,
 }
 
 impl KindState {

@@ -66,6 +66,8 @@ struct KindRecord<'a> {
     digest: Digest,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     hint: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    complaints: Cow<'a, [String]>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -106,7 +108,8 @@ impl<'a> UpstreamRecord<'a> {
     pub(crate) fn of(upstream: &'a Upstream) -> Self {
         let kind = |(kind, state): (&'a Kind, &'a KindState)| {
             let hint = state.hint.as_deref().map(Cow::Borrowed);
-            (Cow::Borrowed(kind.as_str()), KindRecord { tls: state.tls, digest: state.digest, hint })
+            let complaints = Cow::Borrowed(&*state.complaints);
+            (Cow::Borrowed(kind.as_str()), KindRecord { tls: state.tls, digest: state.digest, hint, complaints })
         };
         Self {
             namespace: Cow::Borrowed(&upstream.namespace),
@@ -131,7 +134,8 @@ impl<'a> UpstreamRecord<'a> {
     ) -> Upstream {
         let state = |(name, record): (Cow<'_, str>, KindRecord<'_>)| {
             let hint = record.hint.map(Cow::into_owned);
-            (kind(&name), KindState { tls: record.tls, digest: record.digest, hint })
+            let complaints = record.complaints.into_owned();
+            (kind(&name), KindState { tls: record.tls, digest: record.digest, hint, complaints })
         };
         Upstream {
             id,

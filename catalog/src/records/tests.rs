@@ -45,7 +45,8 @@ fn upstream() -> Upstream {
         labels: [("k".into(), "v".into())].into(),
         hints: Hints { openapi: Some("/o.json".into()), discovery: Some(true), validation: Some(Validation::Report) },
     };
-    let state = KindState { tls: true, digest: Digest::from([2; 16]), hint: Some("/o.json".into()) };
+    let hint = Some("/o.json".into());
+    let state = KindState { tls: true, digest: Digest::from([2; 16]), hint, complaints: vec![] };
     Upstream {
         id: UpstreamId::new("pets", &origin),
         namespace: "gloo-system".into(),

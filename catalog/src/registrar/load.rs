@@ -216,7 +216,8 @@ fn share(texts: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
 /// The next look at the upstream has to bring whole descriptions.
 fn unsettle(upstream: &mut Upstream) {
     for state in upstream.kinds.values_mut() {
-        *state = KindState { tls: state.tls, digest: KindState::UNSETTLED, hint: None };
+        state.digest = KindState::UNSETTLED;
+        state.hint = None;
     }
 }
 

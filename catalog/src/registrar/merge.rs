@@ -116,8 +116,12 @@ impl Stage<'_> {
         let before = entry.upstream.kinds.get(kind);
         let state = match before {
             Some(before) if !is_settled && !is_changed => KindState { tls: found.tls, ..before.clone() },
-            _ if is_settled => KindState { tls: found.tls, digest: found.digest, hint: found.hint },
-            _ => KindState { tls: found.tls, digest: KindState::UNSETTLED, hint: None },
+            _ => KindState {
+                tls: found.tls,
+                digest: if is_settled { found.digest } else { KindState::UNSETTLED },
+                hint: found.hint.filter(|_| is_settled),
+                complaints: content.complaints.clone(),
+            },
         };
         if before == Some(&state) && !is_changed {
             self.show_unconfirmed(entry);

@@ -17,6 +17,12 @@ use crate::store::{Store, StoreError};
 /// The longest summary that is kept, in bytes; it is meant to be one line.
 const MAX_SUMMARY: usize = 512;
 
+/// The most complaints that are kept of one description; of more, their number.
+const MAX_COMPLAINTS: usize = 16;
+
+/// The longest complaint that is kept, in bytes: it quotes what is foreign.
+const MAX_COMPLAINT: usize = 256;
+
 /// A description, digested.
 #[derive(Debug)]
 pub(crate) struct Content {
@@ -26,6 +32,8 @@ pub(crate) struct Content {
     pub(crate) table: Option<Table>,
     /// The contents of all blobs that it takes.
     pub(crate) blobs: HashMap<Digest, Bytes>,
+    /// What was left out of it, and why.
+    pub(crate) complaints: Vec<String>,
     names: Names,
     definitions: BTreeMap<String, Value>,
 }
@@ -47,7 +55,7 @@ pub(crate) struct Candidate {
 impl Content {
     /// Digests a description.
     pub(crate) fn new(description: Description) -> Self {
-        let Description { functions, definitions, attachments, .. } = description;
+        let Description { functions, definitions, attachments, complaints } = description;
         let mut blobs: HashMap<Digest, Bytes> = HashMap::new();
         let mut keep = |content: Vec<u8>| {
             let digest = Digest::of([&*content]);
@@ -78,8 +86,14 @@ impl Content {
             Table { digest, contents: contents.into_iter().collect() }
         });
         blobs.extend(attachments.into_iter().map(|content| (Digest::of([&*content]), content)));
-        Self { functions: candidates, table, blobs, names: shared, definitions }
+        Self { functions: candidates, table, blobs, complaints: bounded(&complaints), names: shared, definitions }
     }
+}
+
+fn bounded(complaints: &[String]) -> Vec<String> {
+    let more = complaints.len().saturating_sub(MAX_COMPLAINTS);
+    let first = complaints.iter().take(MAX_COMPLAINTS).map(|complaint| cut(complaint, MAX_COMPLAINT).to_owned());
+    first.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }
 
 impl Candidate {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, found, listed, pass};
-use crate::model::{Endpoint, KindState};
+use crate::model::{Description, Digest, Endpoint, Kind, KindState};
 use crate::report::{Finding, Report};
 
 async fn bench() -> Bench {
@@ -128,7 +128,7 @@ async fn a_state_is_only_known_when_the_catalog_has_exactly_the_document() {
     bench.finds(1, "a").await;
     assert_eq!(state(&bench), first, "nothing was taken");
     bench.finds(1, "a c").await;
-    assert_eq!(state(&bench), KindState { tls: false, digest: KindState::UNSETTLED, hint: None });
+    assert_eq!(state(&bench), KindState { tls: false, digest: KindState::UNSETTLED, hint: None, complaints: vec![] });
     // Whatever answers so cannot know.
     assert!(bench.probed("u", "rest", 1, Finding::Unchanged { hint: None }).await.confirm_within.is_some());
     let bench = bench.kill().await;
@@ -210,4 +210,23 @@ async fn looks_of_two_kinds_at_once_are_both_taken() {
         assert_eq!(bench.functions("u"), format!("{rest} {grpc}"));
     }
     bench.check_store().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_out_is_told_and_kept() {
+    let bench = bench().await;
+    let described = |digest: &str, complaints: Vec<String>| {
+        let description = Box::new(Description { complaints, ..Description::default() });
+        Finding::Found { description, digest: Digest::of([digest.as_bytes()]), tls: false, hint: None }
+    };
+    let complaints = |bench: &Bench| bench.entry("u").upstream.kinds[&Kind::new("rest")].complaints.clone();
+    bench.probed("u", "rest", 1, described("one", vec!["GET /a: é".repeat(100)])).await;
+    let bench = bench.kill().await;
+    bench.probed("u", "rest", 1, Finding::Unchanged).await;
+    assert_eq!(complaints(&bench).len(), 1);
+    assert!(complaints(&bench)[0].starts_with("GET /a: é") && complaints(&bench)[0].len() <= 256);
+    bench.probed("u", "rest", 1, described("two", (0..50_000).map(|n| format!("{n}")).collect())).await;
+    assert_eq!((complaints(&bench).len(), complaints(&bench)[16].as_str()), (17, "and 49984 more"));
+    bench.probed("u", "rest", 1, described("three", vec![])).await;
+    assert!(complaints(&bench).is_empty());
 }

@@ -225,7 +225,7 @@ async fn both_versions_are_spoken() {
     }));
     let Ok(Finding::Found { digest, hint, tls, .. }) = look(&net, None).await else { panic!("nothing is found") };
     assert_eq!((hint.as_deref(), tls, net.asked.lock().unwrap().len()), (Some("v1alpha"), false, 4));
-    let known = KindState { tls, digest, hint };
+    let known = KindState { tls, digest, hint, complaints: Vec::new() };
     assert!(matches!(look(&net, Some(known.clone())).await, Ok(Finding::Unchanged { .. })));
     assert_eq!(net.asked.lock().unwrap().len(), 7, "the version that answered is asked first");
     let changed = KindState { digest: Digest::of([]), ..known };

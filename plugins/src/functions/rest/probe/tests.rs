@@ -109,7 +109,7 @@ fn target(hint: Option<&str>, known: Option<KindState>) -> Target {
 /// What a catalog keeps of a good look.
 fn known(finding: Finding) -> KindState {
     let Finding::Found { digest, tls, hint, .. } = finding else { panic!("{finding:?}") };
-    KindState { tls, digest, hint }
+    KindState { tls, digest, hint, complaints: Vec::new() }
 }
 
 fn functions(finding: Result<Finding, ProbeError>) -> Vec<String> {
