@@ -222,7 +222,7 @@ async fn what_was_left_out_is_told_and_kept() {
     let complaints = |bench: &Bench| bench.entry("u").upstream.kinds[&Kind::new("rest")].complaints.clone();
     bench.probed("u", "rest", 1, described("one", vec!["GET /a: é".repeat(100)])).await;
     let bench = bench.kill().await;
-    bench.probed("u", "rest", 1, Finding::Unchanged).await;
+    bench.probed("u", "rest", 1, Finding::Unchanged { hint: None }).await;
     assert_eq!(complaints(&bench).len(), 1);
     assert!(complaints(&bench)[0].starts_with("GET /a: é") && complaints(&bench)[0].len() <= 256);
     bench.probed("u", "rest", 1, described("two", (0..50_000).map(|n| format!("{n}")).collect())).await;

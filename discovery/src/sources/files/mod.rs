@@ -51,7 +51,12 @@ pub struct Files {
 impl Files {
     /// Lists the upstreams at `path`, a file or a folder.
     pub fn new(path: PathBuf) -> Self {
-        Self { id: SourceId::new("static", &named(&path).to_string_lossy()), path, lookup: hosts::system(), again: None }
+        Self {
+            id: SourceId::new("static", &named(&path).to_string_lossy()),
+            path,
+            lookup: hosts::system(),
+            again: None,
+        }
     }
 
     /// The same, read at once whenever `again` changes.
