@@ -16,7 +16,7 @@ mod schema;
 mod tests;
 mod validator;
 
-pub(crate) use binary::{from_base64, to_base64};
+pub(crate) use binary::{BASE64, from_base64, to_base64};
 pub(crate) use coerce::Coerce;
 pub(crate) use faults::fault;
 pub(crate) use pointer::{fragment, pointer};

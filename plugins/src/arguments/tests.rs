@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Coerce, Schemas, Types, Validator, fragment, parse};
+use super::{BASE64, Coerce, Schemas, Types, Validator, fragment, from_base64, parse, to_base64};
 use crate::problem::MAX_FAULTS;
 
 #[test]
@@ -188,5 +189,21 @@ fn pointers_are_escaped_as_fragments() {
         [("a", "/a"), ("a/b~c", "/a~1b~0c"), ("a b%", "/a%20b%25"), ("f[x]", "/f%5Bx%5D"), ("é", "/%C3%A9"), ("", "/")]
     {
         assert_eq!(fragment(name), step);
+    }
+}
+
+proptest! {
+    /// The schema says what the reader takes, and the reader takes bytes in each alphabet, padded or not.
+    #[test]
+    fn base64_has_one_meaning(text in "[Aa+/_é\n-]{0,9}={0,3}", bytes: Vec<u8>) {
+        thread_local!(static PATTERN: jsonschema::Validator = jsonschema::draft202012::new(&json!({ "pattern": BASE64 })).unwrap());
+        let valid = PATTERN.with(|pattern| pattern.is_valid(&json!(text)));
+        prop_assert_eq!(valid, from_base64(text.as_bytes()).is_some(), "{:?}", text);
+
+        let padded = to_base64(&bytes);
+        let url_safe = padded.replace('+', "-").replace('/', "_");
+        for text in [padded.trim_end_matches('='), &padded, url_safe.trim_end_matches('='), &url_safe] {
+            prop_assert_eq!(from_base64(text.as_bytes()), Some(bytes.clone()), "{}", text);
+        }
     }
 }

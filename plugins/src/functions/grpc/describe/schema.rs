@@ -10,6 +10,7 @@ use prost_reflect::{EnumDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 use serde_json::{Map, Value as Json, json};
 
 use super::super::json::{Known, Slot};
+use crate::arguments::BASE64;
 
 /// Collects what messages need.
 #[derive(Debug, Default)]
@@ -165,8 +166,6 @@ impl Schemas {
 const WHOLE: &str = "^-?[0-9]+$";
 /// A number of JSON, or what JSON cannot say.
 const FLOAT: &str = r"^(NaN|-?Infinity|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?)$";
-/// Either alphabet, with or without padding.
-const BASE64: &str = "^[A-Za-z0-9+/_-]*={0,2}$";
 const TIMESTAMP: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
 const DURATION: &str = r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$";

@@ -7,12 +7,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::{Parts, object};
-use crate::arguments::{Schemas, Types, fragment};
+use crate::arguments::{BASE64, Schemas, Types, fragment};
 use crate::functions::rest::Body;
 use crate::functions::rest::call::{BodyNames, CONTENT_TYPE, Form, Format};
-
-/// Base64 (RFC 4648, 4), padding optional.
-const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$";
 
 /// A binary value.
 static BINARY: LazyLock<Value> =
