@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use harness::consul::{Consul, Options};
+use harness::consul::{Consul, Options, Token};
 use harness::daemon::{self, Daemon};
 use harness::described::{Described, document};
 use harness::events::Events;
@@ -130,8 +130,17 @@ async fn wiped_and_back() {
     assert!(events.removed().iter().all(mark), "{:?}", events.removed());
 }
 
-#[tokio::test]
-async fn rights_taken_away_and_given_back() {
+/// A daemon that sees all services by its token.
+struct Allowed {
+    ship: Described,
+    consul: Consul,
+    token: Token,
+    daemon: Daemon,
+    /// What happens from now on.
+    events: Events,
+}
+
+async fn allowed() -> Allowed {
     let (ship, consul) = (ship().await, Consul::with(Options { acl: true, ..Options::default() }).await);
     register_all(&consul, &ship).await;
     let token = consul.new_token(RULES).await;
@@ -140,6 +149,12 @@ async fn rights_taken_away_and_given_back() {
     daemon.ready().await;
     until_all_are(&daemon, false).await;
     let events = Events::follow(&daemon).await;
+    Allowed { ship, consul, token, daemon, events }
+}
+
+#[tokio::test]
+async fn rights_taken_away_and_given_back() {
+    let Allowed { ship, consul, token, daemon, events } = allowed().await;
     // Consul answers 200 and an empty list then, to a question that waits already when something happens.
     consul.allow(&token, "").await;
     consul.register(json!({"Name": "unseen"})).await;
@@ -160,14 +175,7 @@ const QUIET: Duration = Duration::from_secs(45);
 
 #[tokio::test]
 async fn a_part_of_the_rights_taken_away_in_a_quiet_consul() {
-    let (ship, consul) = (ship().await, Consul::with(Options { acl: true, ..Options::default() }).await);
-    register_all(&consul, &ship).await;
-    let token = consul.new_token(RULES).await;
-    let environment = vec![("CONSUL_HTTP_TOKEN".to_owned(), token.secret.clone())];
-    let daemon = Daemon::launch(daemon::Options { environment, ..Default::default() }, arguments(&consul));
-    daemon.ready().await;
-    until_all_are(&daemon, false).await;
-    let events = Events::follow(&daemon).await;
+    let Allowed { ship, consul, token, daemon, events } = allowed().await;
     let part = r#"service "consul" { policy = "read" } service "ship-0" { policy = "read" } node_prefix "" { policy = "read" }"#;
     consul.allow(&token, part).await;
     wait::until("what it may not see any more is held back", QUIET, || async {
