@@ -52,8 +52,17 @@ pub struct Get<'a> {
     pub accept: &'static str,
     /// `If-None-Match`: an ETag of an earlier answer.
     pub unless: Option<&'a str>,
-    /// How long the whole answer may take, where that is less than documents may.
-    pub within: Option<Duration>,
+    /// Where less is wanted than a whole document.
+    pub bounds: Option<Bounds>,
+}
+
+/// How much of an answer is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long it may take.
+    pub time: Duration,
+    /// How much of the body is read, in bytes; what is beyond is cut off.
+    pub body: usize,
 }
 
 /// An answer, whole.

@@ -18,7 +18,7 @@ pub mod tls;
 pub use call::{
     Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole,
 };
-pub use fetch::{Fetch, FetchError, Fetched, Get, Work, offload};
+pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};
 pub use kind::{BindError, FunctionKind};
 pub use probe::{Probe, ProbeError, Target};

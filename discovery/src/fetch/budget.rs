@@ -65,7 +65,8 @@ impl Budget {
         })
     }
 
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, FetchError> {
+    /// A part of it; waits until there is as much.
+    pub(super) async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, FetchError> {
         let permit = self.0.clone().acquire_many_owned(permits(bytes) as u32).await;
         permit.map_err(|_| FetchError::Refused("the daemon is stopping".into()))
     }

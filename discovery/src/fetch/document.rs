@@ -27,7 +27,7 @@ pub(super) async fn get(bound: &Bound<'_>, get: Get<'_>) -> Result<Fetched, Fetc
     let tls = round.spoken().await?;
     let allowed = &round.shared.allowed_hosts;
     let mut place = round.address.place(tls, get.location, allowed)?;
-    let mut clock = Clock::new(get.within.map_or(WHOLE, |within| within.min(WHOLE)));
+    let mut clock = Clock::new(get.bounds.map_or(WHOLE, |bounds| bounds.time.min(WHOLE)));
     for _ in 0..=REDIRECTS {
         let began = Instant::now();
         let asked = format!("GET {}", shown(&place));
@@ -94,24 +94,26 @@ async fn once(
     };
     let response = clock.run(request.send()).await?.map_err(error)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = match status.is_success() {
-        true => {
+    let body = match (status.is_success(), get.bounds) {
+        (true, None) => {
             let declared = response.content_length();
             round.shared.budget.read(declared, response.bytes_stream().map_err(error), clock).await?
         }
-        false => clock.run(refusal(response)).await??,
+        (true, Some(bounds)) => clock.run(beginning(response, bounds.body)).await??,
+        (false, bounds) => {
+            clock.run(beginning(response, bounds.map_or(REFUSAL, |bounds| bounds.body.min(REFUSAL)))).await??
+        }
     };
     Ok(Fetched { url: place.url.clone(), status, headers, body })
 }
 
-/// The beginning of an answer that is no document.
-async fn refusal(mut response: Response) -> Result<Bytes, FetchError> {
+/// The first `most` bytes of an answer's body.
+async fn beginning(mut response: Response, most: usize) -> Result<Bytes, FetchError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(error)? {
-        body.extend_from_slice(&chunk[..chunk.len().min(REFUSAL - body.len())]);
-        if body.len() == REFUSAL {
-            break;
-        }
+    while body.len() < most
+        && let Some(chunk) = response.chunk().await.map_err(error)?
+    {
+        body.extend_from_slice(&chunk[..chunk.len().min(most - body.len())]);
     }
     Ok(body.into())
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use catalog::model::{Protocol, UpstreamSpec};
+use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use plugins::Bounds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::testing::{KIND, Server, acceptor, head, id, reply, trusting};
@@ -24,7 +26,7 @@ async fn get(server: &Server, spec: UpstreamSpec, location: &str) -> (Result<Fet
     let journal = Journal::default();
     let round = server.round(&journal, spec);
     let bound = round.on_behalf_of(KIND);
-    let fetched = bound.get(Get { location, accept: "application/json", unless: None, within: None }).await;
+    let fetched = bound.get(Get { location, accept: "application/json", unless: None, bounds: None }).await;
     let lines = journal.of(&id()).iter().rev().map(|a| format!("{} -> {}", a.asked, a.answer)).collect();
     (fetched, lines)
 }
@@ -49,6 +51,25 @@ async fn a_document_is_asked_for_by_the_upstreams_own_name_at_its_endpoint() {
 }
 
 #[tokio::test]
+async fn no_more_is_read_than_is_wanted_and_no_budget_waited_for() {
+    let page = "x".repeat(1 << 20);
+    let server = Server::http(move |_| reply(200, "Link: </api>; rel=service-desc\r\n", &page)).await;
+    let journal = Journal::default();
+    let round = server.round(&journal, plain());
+    let _all = round.shared.budget.take(4 * LARGEST).await.unwrap();
+    for body in [0, 1000] {
+        let bounds = Some(Bounds { time: WHOLE, body });
+        let bound = round.on_behalf_of(KIND);
+        let get = bound.get(Get { location: "/", accept: "*/*", unless: None, bounds });
+        let fetched = tokio::time::timeout(WHOLE, get).await.expect("it waits for nobody").unwrap();
+        assert_eq!(
+            (fetched.body.len(), &fetched.headers["link"]),
+            (body, &HeaderValue::from_static("</api>; rel=service-desc"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn connections_are_used_again_within_a_round() {
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = connections.clone();
@@ -65,7 +86,7 @@ async fn connections_are_used_again_within_a_round() {
     let round = server.round(&journal, plain());
     let bound = round.on_behalf_of(KIND);
     for location in ["/a", "/b", "/c"] {
-        let fetched = bound.get(Get { location, accept: "*/*", unless: None, within: None }).await.unwrap();
+        let fetched = bound.get(Get { location, accept: "*/*", unless: None, bounds: None }).await.unwrap();
         assert_eq!((fetched.status.as_u16(), &fetched.body[..]), (404, &b"no"[..]));
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
@@ -82,7 +103,7 @@ async fn a_conditional_request_is_nearly_free() {
     let round = server.round(&journal, plain());
     let bound = round.on_behalf_of(KIND);
     let fetched =
-        bound.get(Get { location: "/a", accept: "*/*", unless: Some("\"abc\""), within: None }).await.unwrap();
+        bound.get(Get { location: "/a", accept: "*/*", unless: Some("\"abc\""), bounds: None }).await.unwrap();
     assert_eq!(fetched.status.as_u16(), 304);
     assert_eq!(&*journal.of(&id())[0].answer, "304, not modified");
 }
@@ -115,7 +136,7 @@ async fn another_host_is_asked_only_where_it_is_allowed_and_its_address_too() {
     let fetch = async |policy: AddressPolicy, allowed: Vec<String>| {
         let fetcher = Fetcher::new(policy, allowed, Journal::default());
         let round = fetcher.round(id(), Arc::new(plain()), server.address, None).unwrap();
-        round.on_behalf_of(KIND).get(Get { location: &location, accept: "*/*", unless: None, within: None }).await
+        round.on_behalf_of(KIND).get(Get { location: &location, accept: "*/*", unless: None, bounds: None }).await
     };
     let refused = fetch(AddressPolicy::default(), vec![]).await.unwrap_err();
     assert!(matches!(refused, FetchError::Refused(_)), "{refused}");
@@ -206,7 +227,7 @@ async fn broken_answers_have_a_reason() {
     let gone = Server::start(|_| async {}).await.address;
     let fetcher = Fetcher::new(AddressPolicy::default(), [], Journal::default());
     let round = fetcher.round(id(), Arc::new(plain()), gone, None).unwrap();
-    let refused = round.on_behalf_of(KIND).get(Get { location: "/a", accept: "*/*", unless: None, within: None }).await;
+    let refused = round.on_behalf_of(KIND).get(Get { location: "/a", accept: "*/*", unless: None, bounds: None }).await;
     assert!(matches!(refused, Err(FetchError::Connect(_))), "{refused:?}");
     let not_gzip = Server::http(|_| reply(200, "Content-Encoding: gzip\r\n", "plain")).await;
     assert!(matches!(get(&not_gzip, plain(), "/a").await.0, Err(FetchError::Protocol(_))));

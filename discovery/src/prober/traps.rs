@@ -37,7 +37,7 @@ impl FunctionKind for Reader {
 impl Probe for Reader {
     fn probe<'a>(&'a self, _: &'a Target, fetch: &'a dyn Fetch) -> BoxFuture<'a, Result<Finding, ProbeError>> {
         Box::pin(async move {
-            let get = Get { location: "/openapi.json", accept: "application/json", unless: None, within: None };
+            let get = Get { location: "/openapi.json", accept: "application/json", unless: None, bounds: None };
             let document = fetch.get(get).await?;
             let unreadable = |cause: serde_json::Error| ProbeError::Unreadable {
                 location: document.url.to_string(),

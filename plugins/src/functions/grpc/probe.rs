@@ -12,7 +12,7 @@ use crate::fetch::Fetch;
 use crate::probe::{Probe, ProbeError, Target};
 
 /// Part of every digest: a version that describes the same descriptors otherwise counts up, so that they are described again.
-const DESCRIBER: &[u8] = b"grpc 1";
+const DESCRIBER: &[u8] = b"grpc 2";
 
 /// Asks a server for its services and their descriptors.
 #[derive(Debug)]

@@ -9,27 +9,31 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use url::{Position, Url};
 
-use crate::fetch::{Fetch, FetchError, Fetched, Get};
+use crate::fetch::{Bounds, Fetch, FetchError, Fetched, Get};
 
 /// The most descriptions that are tried: a catalog may list every service of an organisation.
 const MAX_LOCATIONS: usize = 8;
 
 /// How long it is waited for: the first usual place is asked at the same time, and what is there waits for what this says. A home page
 /// may take long.
-const WITHIN: Option<Duration> = Some(Duration::from_secs(2));
+const TIME: Duration = Duration::from_secs(2);
+
+/// The longest catalog, in bytes.
+const MAX_CATALOG: usize = 256 << 10;
 
 /// The link relation.
 const SERVICE_DESC: &str = "service-desc";
 
 /// The locations of descriptions that the upstream names, in its order. An error only where it is gone.
 pub(super) async fn locations(fetch: &dyn Fetch) -> Result<Vec<String>, FetchError> {
-    let root = Get { location: "/", accept: "*/*", unless: None, within: WITHIN };
+    let bounds = |body| Some(Bounds { time: TIME, body });
+    let root = Get { location: "/", accept: "*/*", unless: None, bounds: bounds(0) };
     // A well-known path is one of the host, whatever the upstream's base path is.
     let catalog = Get {
         location: "//.well-known/api-catalog",
         accept: "application/linkset+json, application/json;q=0.9",
         unless: None,
-        within: WITHIN,
+        bounds: bounds(MAX_CATALOG),
     };
     let (root, catalog) = join(fetch.get(root), fetch.get(catalog)).await;
     let mut locations = Vec::new();

@@ -30,8 +30,9 @@ use crate::probe::{Probe, ProbeError, Target};
 
 pub use paths::DOCUMENT_PATHS;
 
-/// To be raised when the same document is read differently than before: what older readers made of it is then no longer known.
-const READER: u32 = 1;
+/// To be raised when the same document is read differently than before (when a snapshot of the tests changes, that is): what older
+/// readers made of it is then no longer known.
+const READER: u32 = 2;
 
 /// Many servers choose the format by it.
 const ACCEPT: &str =
@@ -119,7 +120,7 @@ impl Look<'_> {
     }
 
     async fn ask(&self, location: &str, unless: Option<&str>) -> Answer {
-        self.fetch.get(Get { location, accept: ACCEPT, unless, within: None }).await
+        self.fetch.get(Get { location, accept: ACCEPT, unless, bounds: None }).await
     }
 
     /// What is at `location`; `None` where it is no document that can be read. An error where nothing else needs to be asked.
