@@ -2,52 +2,22 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::error::CatalogError;
 use crate::events::{Events, EventsError};
 use crate::history::{self, Revision};
 use crate::model::{KindState, Materials, SourceId, UpstreamId};
-use crate::registrar::{Content, Found, LookAnswer, Looked, pasts};
+use crate::prepare::{Content, Found, LookAnswer, Looked, pasts};
+use crate::published::{Published, StoreTrouble};
+use crate::registrar::Registrar;
 use crate::report::{Finding, Merged, Probed, Receipt, Report};
-use crate::request::{Answer, Request};
+use crate::request::{Answer, QUEUE, Request};
 use crate::schema;
 use crate::settings::Settings;
 use crate::snapshot::{FunctionEntry, Snapshot, UpstreamEntry};
 use crate::store::{Store, StoreError};
-
-/// Why the catalog refused.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The change could not be made durable, or what was asked for could not be read. A change did not happen, as far as is known;
-    /// one that reached the disk all the same shows as soon as the store works again.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no such entry (any more).
-    #[error("there is no {0} in the catalog")]
-    Unknown(String),
-    /// A source still lists it.
-    #[error("{0} is still listed by its source; it can be forgotten once it is not")]
-    StillListed(String),
-    /// A backup could not be written.
-    #[error("the backup cannot be written: {0}")]
-    Backup(Arc<str>),
-    /// The daemon is stopping.
-    #[error("the catalog is closed")]
-    Closed,
-}
-
-/// The store fails: catalog changes are refused, endpoint changes go on.
-#[derive(Clone, Debug)]
-pub struct StoreTrouble {
-    /// Since when.
-    pub since: Timestamp,
-    /// How it failed first.
-    pub error: StoreError,
-}
 
 /// Reads and changes the catalog. Cheap to clone; every clone is the same catalog.
 #[derive(Clone, Debug)]
@@ -58,67 +28,33 @@ pub struct Catalog {
     settings: Arc<Settings>,
 }
 
-/// Where the registrar puts each new snapshot.
-#[derive(Debug)]
-pub(crate) struct Published {
-    generation: AtomicU64,
-    snapshot: ArcSwap<Snapshot>,
-    changes: watch::Sender<Arc<Snapshot>>,
-    trouble: ArcSwapOption<StoreTrouble>,
-}
-
-impl Published {
-    pub(crate) fn new(first: Arc<Snapshot>) -> Self {
-        Self {
-            generation: AtomicU64::new(first.generation),
-            snapshot: ArcSwap::new(first.clone()),
-            changes: watch::Sender::new(first),
-            trouble: ArcSwapOption::empty(),
-        }
-    }
-
-    /// Shows `next` to every reader.
-    pub(crate) fn publish(&self, next: Arc<Snapshot>) {
-        let generation = next.generation;
-        self.snapshot.store(next.clone());
-        self.generation.store(generation, Ordering::Release);
-        self.changes.send_replace(next);
-    }
-
-    /// Shows whether the store fails.
-    pub(crate) fn troubled(&self, trouble: Option<StoreTrouble>) {
-        self.trouble.store(trouble.map(Arc::new));
-    }
+/// The catalog in `store`, and its writer, which does nothing until it is run.
+pub async fn open(store: Arc<dyn Store>, settings: Settings) -> Result<(Catalog, Registrar), StoreError> {
+    let settings = Arc::new(settings);
+    let (requests, receiver) = mpsc::channel(QUEUE);
+    let registrar = Registrar::load(store.clone(), settings.clone(), receiver).await?;
+    Ok((Catalog { requests, published: registrar.published(), store, settings }, registrar))
 }
 
 impl Catalog {
-    pub(crate) fn new(
-        requests: mpsc::Sender<Request>,
-        published: Arc<Published>,
-        store: Arc<dyn Store>,
-        settings: Arc<Settings>,
-    ) -> Self {
-        Self { requests, published, store, settings }
-    }
-
     /// The newest generation: one atomic load. A reader that keeps a snapshot compares this and takes a new one when it differs.
     pub fn generation(&self) -> u64 {
-        self.published.generation.load(Ordering::Acquire)
+        self.published.generation()
     }
 
     /// The newest snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.published.snapshot.load_full()
+        self.published.snapshot()
     }
 
     /// Every snapshot from now on; a slow reader sees only the newest.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.published.changes.subscribe()
+        self.published.subscribe()
     }
 
     /// Set while the store fails. Its coming and going publishes a snapshot, so that a subscriber sees it.
     pub fn health(&self) -> Option<Arc<StoreTrouble>> {
-        self.published.trouble.load_full()
+        self.published.trouble()
     }
 
     /// The store, to read from.

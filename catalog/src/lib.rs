@@ -6,12 +6,15 @@
 //!
 //! [`open`] loads a store and returns the door ([`Catalog`]) and the writer ([`Registrar`]), which its parent runs.
 
+mod error;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handle;
 pub mod history;
 pub mod model;
+mod prepare;
+mod published;
 mod records;
 mod registrar;
 pub mod report;
@@ -21,7 +24,9 @@ mod settings;
 pub mod snapshot;
 pub mod store;
 
-pub use handle::{Catalog, CatalogError, StoreTrouble};
-pub use registrar::{Registrar, open};
+pub use error::CatalogError;
+pub use handle::{Catalog, open};
+pub use published::StoreTrouble;
+pub use registrar::Registrar;
 pub use settings::{AddressPolicy, Clock, Settings};
 pub use snapshot::Snapshot;

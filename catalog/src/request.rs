@@ -4,9 +4,9 @@ use std::fs::File;
 
 use tokio::sync::oneshot;
 
-use crate::handle::CatalogError;
+use crate::error::CatalogError;
 use crate::model::{SourceId, UpstreamId};
-use crate::registrar::Looked;
+use crate::prepare::Looked;
 use crate::report::{Merged, Receipt, Report};
 
 /// Requests that may wait in the queue; a full queue makes reporters wait.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::endpoints::EndpointChange;
 use super::sources::Held;
+use crate::error::CatalogError;
 use crate::events::{Change, KEPT, TRIM_AT};
-use crate::handle::CatalogError;
 use crate::model::{SourceId, UpstreamId};
 use crate::records::{
     Digests, EventRecord, FORMAT, FunctionRecord, GroupRecord, ManifestRecord, MetaRecord, ObjectRecord,

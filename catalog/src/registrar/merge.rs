@@ -8,45 +8,14 @@ use bytes::Bytes;
 
 use super::agreement::{Agreement, Contents, SECOND_LOOK, Verdict};
 use super::names::Held;
-use super::prepare::{Candidate, Content, Pasts};
 use super::stage::Stage;
-use crate::handle::CatalogError;
+use crate::error::CatalogError;
 use crate::model::{Digest, Function, Kind, KindState, UpstreamId};
+use crate::prepare::{Candidate, Content, Found, LookAnswer, Looked, Pasts};
 use crate::records::{FunctionRecord, encode};
 use crate::report::Merged;
 use crate::snapshot::{FunctionEntry, Table, UpstreamEntry};
 use crate::store::Key;
-
-/// A probe's answer, made ready by its reporter.
-#[derive(Debug)]
-pub(crate) struct Looked {
-    pub(crate) upstream: UpstreamId,
-    pub(crate) kind: Kind,
-    pub(crate) endpoint: SocketAddr,
-    pub(crate) answer: LookAnswer,
-}
-
-/// What it says.
-#[derive(Debug)]
-pub(crate) enum LookAnswer {
-    /// It is none of this kind, or that could not be found out.
-    Denied,
-    /// It is as the catalog has it.
-    Unchanged,
-    /// It is this.
-    Found(Box<Found>),
-}
-
-/// A description, compared with what the catalog had when its reporter looked.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) content: Arc<Content>,
-    pub(crate) digest: Digest,
-    pub(crate) tls: bool,
-    pub(crate) hint: Option<String>,
-    pub(crate) base: Arc<UpstreamEntry>,
-    pub(crate) pasts: Pasts,
-}
 
 impl Stage<'_> {
     /// Takes a probe's answer; `None` when the catalog's entry is not the one any more that it was compared with.

@@ -12,7 +12,6 @@ mod endpoints;
 mod load;
 mod merge;
 mod names;
-mod prepare;
 mod reconcile;
 mod recover;
 mod soft;
@@ -42,16 +41,14 @@ use self::endpoints::{EndpointChange, Endpoints};
 use self::recover::Doubt;
 use self::sources::Sources;
 use self::stage::{Stage, in_turn};
-use crate::handle::{Catalog, CatalogError, Published, StoreTrouble};
+use crate::error::CatalogError;
 use crate::model::{Kind, UpstreamId};
+use crate::published::{Published, StoreTrouble};
 use crate::request::{Answer, QUEUE, Request};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::store::archive::{self, ArchiveError};
 use crate::store::{Store, StoreError};
-
-pub(crate) use merge::{Found, LookAnswer, Looked};
-pub(crate) use prepare::{Content, pasts};
 
 /// The most requests of one batch, so that the first does not wait for the last too long.
 const MAX_BATCH: usize = 256;
@@ -61,32 +58,6 @@ const MAX_WAITING: usize = 4 * QUEUE;
 
 /// After a failed commit the store is tried again this often.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// The catalog in `store`, and its writer, which does nothing until it is run.
-pub async fn open(store: Arc<dyn Store>, settings: Settings) -> Result<(Catalog, Registrar), StoreError> {
-    let settings = Arc::new(settings);
-    let mut current = load::load(&*store, &settings).await?;
-    current.generation = 1;
-    let (sender, requests) = mpsc::channel(QUEUE);
-    let published = Arc::new(Published::new(Arc::new(current.clone())));
-    let catalog = Catalog::new(sender, published.clone(), store.clone(), settings.clone());
-    let registrar = Registrar {
-        requests,
-        published,
-        store,
-        settings,
-        current,
-        endpoints: Endpoints::default(),
-        sources: Sources::default(),
-        agreements: HashMap::new(),
-        waiting: VecDeque::new(),
-        arrivals: 0,
-        backups: VecDeque::new(),
-        trouble: None,
-        closing: None,
-    };
-    Ok((catalog, registrar))
-}
 
 /// The writer of the catalog. Does its work as long as [`Registrar::run`] is polled.
 #[derive(Debug)]
@@ -132,6 +103,36 @@ enum Done {
 }
 
 impl Registrar {
+    /// Reads what is in `store`. Takes `requests` once it is run.
+    pub(crate) async fn load(
+        store: Arc<dyn Store>,
+        settings: Arc<Settings>,
+        requests: mpsc::Receiver<Request>,
+    ) -> Result<Self, StoreError> {
+        let mut current = load::load(&*store, &settings).await?;
+        current.generation = 1;
+        Ok(Self {
+            requests,
+            published: Arc::new(Published::new(Arc::new(current.clone()))),
+            store,
+            settings,
+            current,
+            endpoints: Endpoints::default(),
+            sources: Sources::default(),
+            agreements: HashMap::new(),
+            waiting: VecDeque::new(),
+            arrivals: 0,
+            backups: VecDeque::new(),
+            trouble: None,
+            closing: None,
+        })
+    }
+
+    /// Where it shows what is there.
+    pub(crate) fn published(&self) -> Arc<Published> {
+        self.published.clone()
+    }
+
     /// Takes requests until the catalog is closed or nobody holds it any more, and everything is written.
     pub async fn run(mut self) {
         let mut work: Option<Work> = None;

@@ -7,7 +7,7 @@ use super::endpoints::{EndpointChange, record};
 use super::names;
 use super::sources::Sources;
 use super::stage::Stage;
-use crate::handle::CatalogError;
+use crate::error::CatalogError;
 use crate::model::{Origin, SourceId, Upstream, UpstreamId};
 use crate::report::{Listed, Receipt, Report};
 use crate::snapshot::UpstreamEntry;

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Reply;
 use super::{MAX_WAITING, Registrar};
-use crate::handle::CatalogError;
+use crate::error::CatalogError;
 use crate::model::{Origin, SourceId};
 use crate::report::{Listed, Receipt, Report};
 use crate::request::{Answer, Request};

@@ -3,7 +3,7 @@
 use super::Agreements;
 use super::batch::Batch;
 use super::sources::Sources;
-use crate::handle::CatalogError;
+use crate::error::CatalogError;
 use crate::model::{Kind, SourceId};
 use crate::request::{Answer, Request};
 use crate::settings::Settings;

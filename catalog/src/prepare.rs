@@ -2,13 +2,14 @@
 //! the expensive part of a probe's report, and so it is done in the reporter's own task.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::model::{Described, Description, Digest, Function, Kind};
+use crate::model::{Described, Description, Digest, Function, Kind, UpstreamId};
 use crate::records::HistoryRecord;
 use crate::schema::{Difference, Names, Reach, blob, difference};
 use crate::snapshot::{FunctionEntry, Table, UpstreamEntry, cut};
@@ -22,6 +23,37 @@ const MAX_COMPLAINTS: usize = 16;
 
 /// The longest complaint that is kept, in bytes: it quotes what is foreign.
 const MAX_COMPLAINT: usize = 256;
+
+/// A probe's answer, made ready by its reporter.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) upstream: UpstreamId,
+    pub(crate) kind: Kind,
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) answer: LookAnswer,
+}
+
+/// What it says.
+#[derive(Debug)]
+pub(crate) enum LookAnswer {
+    /// It is none of this kind, or that could not be found out.
+    Denied,
+    /// It is as the catalog has it.
+    Unchanged,
+    /// It is this.
+    Found(Box<Found>),
+}
+
+/// A description, compared with what the catalog had when its reporter looked.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) content: Arc<Content>,
+    pub(crate) digest: Digest,
+    pub(crate) tls: bool,
+    pub(crate) hint: Option<String>,
+    pub(crate) base: Arc<UpstreamEntry>,
+    pub(crate) pasts: Pasts,
+}
 
 /// A description, digested.
 #[derive(Debug)]
