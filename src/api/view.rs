@@ -102,7 +102,7 @@ impl<'a> UpstreamView<'a> {
             function_count: entry.functions.len(),
             revision: *revision,
             first_seen: *first_seen,
-            last_seen: seen(*last_seen, listed.filter(|_| stale.is_none())),
+            last_seen: seen(*last_seen, listed, stale.map(|stale| stale.since)),
             stale: stale.is_some(),
             stale_reason: stale.map(|s| &*s.reason),
             discovery,
@@ -110,9 +110,11 @@ impl<'a> UpstreamView<'a> {
     }
 }
 
-/// When something was last seen that changed at `changed` and that a good source listed, or did not lack, at `listed`. That is said by
-/// the minute, so that two answers without a change between them are mostly the same.
-fn seen(changed: Timestamp, listed: Option<Timestamp>) -> Timestamp {
+/// When something was last seen that changed at `changed`, whose source succeeded at `listed` and has not vouched for it from `stale` on:
+/// a list that is held back lacks it, good as it is. That is said by the minute, so that two answers without a change between them are
+/// mostly the same.
+fn seen(changed: Timestamp, listed: Option<Timestamp>, stale: Option<Timestamp>) -> Timestamp {
+    let listed = listed.map(|at| stale.map_or(at, |stale| at.min(stale)));
     let minute = listed.and_then(|at| Timestamp::from_second(at.as_second() / 60 * 60).ok());
     minute.map_or(changed, |minute| minute.max(changed))
 }
@@ -238,11 +240,18 @@ mod tests {
     #[test]
     fn what_a_source_lists_is_seen_whenever_the_source_succeeds() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let check = |listed: Option<i64>, expected: i64| assert_eq!(seen(at(100), listed.map(at)), at(expected));
-        check(None, 100);
-        check(Some(90), 100);
-        check(Some(119), 100);
-        check(Some(120), 120);
-        check(Some(3_659), 3_600);
+        let check = |listed: Option<i64>, stale: Option<i64>, expected: i64| {
+            assert_eq!(seen(at(100), listed.map(at), stale.map(at)), at(expected), "{listed:?} {stale:?}");
+        };
+        check(None, None, 100);
+        check(Some(90), None, 100);
+        check(Some(119), None, 100);
+        check(Some(120), None, 120);
+        check(Some(3_659), None, 3_600);
+        // It stays where it is once the source fails, or gives lists that lack the entry.
+        check(Some(3_659), Some(3_661), 3_600);
+        check(Some(7_200), Some(3_661), 3_660);
+        // Not heard of since the start.
+        check(None, Some(3_661), 100);
     }
 }
