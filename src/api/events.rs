@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::problem::Failure;
-use super::view::{FunctionView, Looked};
+use super::view::{FunctionView, Looked, Owner};
 
 /// How often a stream without events shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -24,7 +24,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[utoipa::path(get, path = "/api/v1/events", tag = "catalog", params(
     ("since" = Option<u64>, Query, description = "The revision after which to begin; without it, from now on"),
     ("Last-Event-ID" = Option<String>, Header, description = "Where a stream before ended: `{revision}.{n}`")),
-    responses((status = 200, content_type = "text/event-stream", description = "Events"),
+    responses((status = 200, content_type = "text/event-stream", description = "Events: the `object` of each is a Function, or an Upstream without its endpoints, as it was after the change or before its removal"),
         (status = 410, body = super::openapi::ProblemBody, description = "Older than what is kept")))]
 pub(super) async fn events(
     State(api): State<Api>,
@@ -120,30 +120,23 @@ impl Form {
 }
 
 fn shown(api: &Api, event: &Event) -> Value {
-    let snapshot = api.catalog.snapshot();
     let (kind, namespace, name, object) = match &event.object {
         Object::Upstream(upstream, functions) => {
             let Looked { state, .. } = api.looked(upstream);
             let object = json!({
-                "id": upstream.id, "name": upstream.name, "namespace": upstream.namespace, "source": upstream.origin.source.kind,
+                "id": upstream.id, "name": upstream.name, "namespace": upstream.namespace,
+                "source": upstream.origin.source.kind, "sourceId": upstream.origin.source.to_string(),
                 "kinds": upstream.kinds.keys().collect::<Vec<_>>(), "labels": upstream.spec.labels, "functionCount": functions,
                 "revision": upstream.revision, "firstSeen": upstream.first_seen, "lastSeen": upstream.last_seen,
-                "stale": snapshot.stale(upstream).is_some(), "discovery": { "state": state },
+                "stale": api.catalog.snapshot().stale(upstream).is_some(), "discovery": { "state": state },
             });
             ("upstream", upstream.namespace.to_string(), upstream.name.to_string(), object)
         }
         Object::Function { namespace, upstream, function } => {
             let name = format!("{upstream}/{}", function.name);
-            let object = match snapshot.by_id(&event.upstream) {
-                Some(entry) => {
-                    let view = FunctionView::new(&entry.upstream, function, None, false, &api.gateway);
-                    serde_json::to_value(view).unwrap_or_default()
-                }
-                None => {
-                    json!({ "upstream": upstream, "namespace": namespace, "name": function.name, "kind": function.kind })
-                }
-            };
-            ("function", namespace.to_string(), name, object)
+            let owner = Owner { id: &event.upstream, namespace, name: upstream };
+            let object = serde_json::to_value(FunctionView::new(owner, function, None, false, &api.gateway));
+            ("function", namespace.to_string(), name, object.unwrap_or_default())
         }
     };
     json!({

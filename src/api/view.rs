@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use catalog::Snapshot;
-use catalog::model::{Endpoint, Function, Health, Upstream};
+use catalog::model::{Endpoint, Function, Health, Upstream, UpstreamId};
 use catalog::snapshot::UpstreamEntry;
 use jiff::Timestamp;
 use percent_encoding::utf8_percent_encode;
@@ -24,8 +24,10 @@ pub(crate) struct UpstreamView<'a> {
     id: &'a str,
     name: &'a str,
     namespace: &'a str,
-    /// Which source lists it: `static`, `consul`.
+    /// The kind of the source that lists it: `static`, `consul`.
     source: &'a str,
+    /// That source, as `/sources` calls it: `consul=10.0.0.1:8500`.
+    source_id: String,
     /// The kinds of functions found on it.
     kinds: Vec<&'a str>,
     endpoints: Vec<EndpointView<'a>>,
@@ -96,6 +98,7 @@ impl<'a> UpstreamView<'a> {
             name,
             namespace,
             source: &origin.source.kind,
+            source_id: origin.source.to_string(),
             kinds: kinds.keys().map(|kind| kind.as_str()).collect(),
             endpoints: endpoints.iter().map(EndpointView::new).collect(),
             labels: &spec.labels,
@@ -143,6 +146,8 @@ impl<'a> EndpointView<'a> {
 pub(crate) struct FunctionView<'a> {
     /// The upstream's name.
     upstream: &'a str,
+    /// The upstream's permanent id.
+    upstream_id: &'a str,
     namespace: &'a str,
     name: &'a str,
     /// `rest`, `grpc`.
@@ -188,31 +193,45 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// The URL that calls `function` of `upstream`.
-    pub(crate) fn call_url(&self, upstream: &Upstream, function: &str) -> String {
-        let name = utf8_percent_encode(&upstream.name, SEGMENT);
+    /// The URL that calls `function` of `owner`.
+    fn call_url(&self, owner: &Owner<'_>, function: &str) -> String {
+        let name = utf8_percent_encode(owner.name, SEGMENT);
         // `/` is the same as `%2F` in a function's name; it is left, to be read.
         let function = utf8_percent_encode(function, SEGMENT).to_string().replace("%2F", "/");
-        match *upstream.namespace == *self.namespace {
+        match *owner.namespace == *self.namespace {
             true => format!("{}/fn/{name}/{function}", self.url),
-            false => format!("{}/fn/{name}@{}/{function}", self.url, utf8_percent_encode(&upstream.namespace, SEGMENT)),
+            false => format!("{}/fn/{name}@{}/{function}", self.url, utf8_percent_encode(owner.namespace, SEGMENT)),
         }
     }
 }
 
+/// Whose a function is: an upstream, which may be gone.
+pub(crate) struct Owner<'a> {
+    pub(crate) id: &'a UpstreamId,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl<'a> From<&'a Upstream> for Owner<'a> {
+    fn from(Upstream { id, namespace, name, .. }: &'a Upstream) -> Self {
+        Self { id, namespace, name }
+    }
+}
+
 impl<'a> FunctionView<'a> {
-    /// `function` of `upstream`; `schemas` are its input and output where they are to be shown.
+    /// `function` of `owner`; `schemas` are its input and output where they are to be shown.
     pub(crate) fn new(
-        upstream: &'a Upstream,
+        owner: impl Into<Owner<'a>>,
         function: &'a Function,
         schemas: Option<(Value, Option<Value>)>,
         stale: bool,
         gateway: &Gateway,
     ) -> Self {
-        let (input, output) = schemas.unzip();
+        let (owner, (input, output)) = (owner.into(), schemas.unzip());
         Self {
-            upstream: &upstream.name,
-            namespace: &upstream.namespace,
+            upstream: owner.name,
+            upstream_id: owner.id.as_str(),
+            namespace: owner.namespace,
             name: &function.name,
             kind: function.kind.as_str(),
             summary: function.summary.as_deref(),
@@ -223,7 +242,7 @@ impl<'a> FunctionView<'a> {
             input,
             output: output.flatten(),
             binding: &function.binding,
-            call_url: gateway.call_url(upstream, &function.name),
+            call_url: gateway.call_url(&owner, &function.name),
             digest: function.digest.to_string(),
             revision: function.revision,
             first_seen: function.first_seen,

@@ -133,13 +133,13 @@ impl GetArgs {
                 event["kind"] == "upstream"
                     && common
                     && any(&self.upstream, &[&object["name"], &object["id"]])
-                    && any(&self.source, &[&object["source"]])
+                    && any(&self.source, &[&object["source"], &object["sourceId"]])
                     && (self.label.is_empty() || self.label.iter().any(label))
             }
             What::Functions => {
                 event["kind"] == "function"
                     && common
-                    && any(&self.upstream, &[&object["upstream"]])
+                    && any(&self.upstream, &[&object["upstream"], &object["upstreamId"]])
                     && any(&self.tag, &[&object["tags"]])
                     && self.deprecated.is_none_or(|wanted| (object["deprecated"] == true) == wanted)
             }
@@ -265,9 +265,10 @@ mod tests {
     #[test]
     fn a_watch_shows_what_its_filters_let_pass() {
         let pet = json!({"kind": "function", "object": {
-            "upstream": "pets", "namespace": "n", "name": "list", "kind": "rest", "tags": ["a", "b"], "deprecated": false}});
+            "upstream": "pets", "upstreamId": "pets-1", "namespace": "n", "name": "list", "kind": "rest", "tags": ["a", "b"], "deprecated": false}});
         let pets = json!({"kind": "upstream", "object": {
-            "id": "pets-1", "name": "pets", "namespace": "n", "source": "static", "kinds": ["rest", "grpc"], "labels": {"k": "v"}}});
+            "id": "pets-1", "name": "pets", "namespace": "n", "source": "static", "sourceId": "static=pets",
+            "kinds": ["rest", "grpc"], "labels": {"k": "v"}}});
         for (line, of_function, of_upstream) in [
             ("--watch", true, true),
             ("--watch --upstream pets --kind rest -n n", true, true),
@@ -287,6 +288,10 @@ mod tests {
         check("upstreams -w -l k=v", &pets, true);
         check("upstreams -w -l k=w", &pets, false);
         check("upstreams -w --source consul", &pets, false);
+        check("upstreams -w --source static", &pets, true);
+        check("upstreams -w --source static=pets", &pets, true);
+        check("upstreams -w --source static=cats", &pets, false);
+        check("functions -w --upstream pets-1", &pet, true);
         check("upstreams -w --upstream pets-1", &pets, true);
     }
 

@@ -2,6 +2,7 @@
 
 mod demo;
 mod offline;
+mod watch;
 
 use std::collections::BTreeSet;
 
