@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use catalog::Snapshot;
 use catalog::snapshot::UpstreamEntry;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::lists::{page_of_functions, tagged};
+use super::path::Path;
 use super::problem::Failure;
 use super::query::ListQuery;
 use super::view::{FunctionView, UpstreamView};

@@ -8,6 +8,7 @@ mod lists;
 mod metrics;
 mod openapi;
 mod ops;
+mod path;
 mod problem;
 mod query;
 mod view;

@@ -5,7 +5,7 @@ use std::io::Seek;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use catalog::snapshot::HeldBack;
@@ -15,6 +15,7 @@ use plugins::Reason;
 use serde_json::{Value, json};
 
 use super::Api;
+use super::path::Path;
 use super::problem::Failure;
 use super::query::parameters;
 

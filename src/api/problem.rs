@@ -48,9 +48,10 @@ impl From<StoreError> for Failure {
 }
 
 impl IntoResponse for Failure {
-    /// The problem itself, which [`tell`] renders where the request's id is known.
+    /// Its status and the problem itself, which [`tell`] renders where the request's id is known.
     fn into_response(self) -> Response {
-        let mut response = Response::default();
+        let status = StatusCode::from_u16(self.0.reason.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
         response.extensions_mut().insert(Told(self.0));
         response
     }
@@ -69,11 +70,19 @@ pub(super) async fn tell(request: Request, next: Next) -> Response {
         // `Allow`, which the framework knows.
         told.headers_mut().extend(response.headers().clone());
         response = told;
-    } else if response.status() == StatusCode::BAD_REQUEST {
-        // The framework's own refusal.
-        let problem = Problem::new(Reason::InvalidArguments, "The path cannot be read: it is not UTF-8");
-        response = problem.answer(&occasion).map(Body::from);
     }
     response.headers_mut().insert(&X_REQUEST_ID, id);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_nobody_tells_is_none_the_less_one() {
+        for row in Reason::TABLE {
+            assert_eq!(Failure::new(row.reason, "").into_response().status(), row.status, "{}", row.name);
+        }
+    }
 }

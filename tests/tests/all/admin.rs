@@ -10,6 +10,7 @@ async fn its_errors_are_problems() {
     for (method, path, status, reason) in [
         (Method::GET, "/api/v1/upstreams/none", 404, "unknown-upstream"),
         (Method::GET, "/api/v1/upstreams/%ff", 400, "invalid-arguments"),
+        (Method::POST, "/api/v1/sources/%ff/accept", 400, "invalid-arguments"),
         (Method::GET, "/api/v1/upstreams?colour=red", 400, "invalid-arguments"),
         (Method::GET, "/api/v1/sources?kind=rest", 400, "invalid-arguments"),
         (Method::GET, "/api/v1/why", 400, "invalid-arguments"),
