@@ -3,6 +3,7 @@
 use harness::curl;
 use harness::daemon;
 use harness::process::Process;
+use serde_json::Value;
 
 #[tokio::test]
 async fn the_printed_lines_answer() {
@@ -22,12 +23,24 @@ async fn the_printed_lines_answer() {
     for line in &lines {
         let answer = curl::run(line).await;
         // One shows how arguments are checked.
-        let fine = answer.status < 300 || (line.contains(r#"{"title": 7}"#) && answer.reason() == "invalid-arguments");
-        assert!(fine, "{line}: {} {}", answer.status, answer.text());
+        if line.contains(r#"{"title": 7}"#) {
+            let mut shown = example();
+            shown["requestId"] = answer.json()["requestId"].clone();
+            assert_eq!((answer.status, answer.json()), (400, shown), "docs/problems.md shows it");
+        } else {
+            assert!(answer.status < 300, "{line}: {} {}", answer.status, answer.text());
+        }
         assert!(!answer.body.is_empty(), "{line} answers something");
         answered.push(answer.text());
     }
     assert!(answered.iter().any(|text| text.contains("Hello")), "gRPC too: {answered:?}");
     let status = demo.terminate(harness::wait::SOON).await;
     assert!(status.success(), "{status}");
+}
+
+/// What the page of problems says such an answer is.
+fn example() -> Value {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/problems.md")).unwrap();
+    let example = page.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}: {example}"))
 }
