@@ -18,7 +18,6 @@ pub(super) struct Resolver {
     lookups: Semaphore,
 }
 
-#[derive(Clone)]
 struct Known {
     asked: Instant,
     addresses: Vec<IpAddr>,
@@ -39,20 +38,27 @@ impl Resolver {
     }
 
     async fn lookup(&self, name: &str) -> Vec<IpAddr> {
-        let last = match self.remembered(name) {
-            Some(known) if known.asked.elapsed() < limits::AGAIN / 2 => return known.addresses,
-            known => known.map(|known| known.addresses).unwrap_or_default(),
-        };
+        if let Ok(addresses) = self.remembered(name) {
+            return addresses;
+        }
         // Never closed: a permit always comes.
         let _permit = self.lookups.acquire().await;
+        // Others that wait for this name may have asked meanwhile.
+        let last = match self.remembered(name) {
+            Ok(addresses) => return addresses,
+            Err(last) => last,
+        };
         let found = ask(&self.lookup, name.into()).await;
         let addresses = found.map_or(last, |found| found.into_iter().collect());
         self.remember(name, &addresses);
         addresses
     }
 
-    fn remembered(&self, name: &str) -> Option<Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// The last good addresses of `name`; as an error where it is time to ask again.
+    fn remembered(&self, name: &str) -> Result<Vec<IpAddr>, Vec<IpAddr>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Known { asked, addresses }) = known.get(name) else { return Err(Vec::new()) };
+        if asked.elapsed() < limits::AGAIN / 2 { Ok(addresses.clone()) } else { Err(addresses.clone()) }
     }
 
     fn remember(&self, name: &str, addresses: &[IpAddr]) {

@@ -6,6 +6,7 @@ mod client;
 mod map;
 mod order;
 mod publish;
+mod resolve;
 mod settings;
 mod watch;
 
