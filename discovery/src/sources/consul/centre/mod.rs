@@ -221,8 +221,9 @@ impl<'a> Centre<'a> {
                 let (client, centre) = (self.tools.client, self.name.clone());
                 self.sweep.push(Box::pin(async move { client.read(&["catalog", "services"], Some(&centre)).await }));
             }
-            let named = self.services.iter().filter(|(_, known)| known.named);
-            named.for_each(|(name, _)| self.queue.ask(name, Rank::Round));
+            let named = self.services.iter().filter(|(_, known)| known.reading.is_some());
+            let named: Vec<_> = named.map(|(name, _)| name.clone()).collect();
+            named.iter().for_each(|name| self.resolve(name));
         }
     }
 }

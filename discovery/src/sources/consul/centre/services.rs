@@ -22,14 +22,12 @@ pub(super) struct Known {
     pub(super) nodes: BTreeSet<String>,
     /// The index of the last read.
     pub(super) index: u64,
-    /// The last read, while its hosts have no addresses yet.
-    reading: Option<Reading>,
+    /// The last read, where it has hosts: they are resolved again and again.
+    pub(super) reading: Option<Reading>,
     /// Its hosts are being resolved: once at a time, or those that do not answer would queue up.
     resolving: bool,
     /// When it changed last, in changes.
     pub(super) changed: u64,
-    /// A host is to be resolved again and again.
-    pub(super) named: bool,
     /// Listed, and yet read without an instance.
     pub(super) empty: bool,
     /// Not listed, and not believed gone.
@@ -131,26 +129,32 @@ impl Centre<'_> {
             return self.read_empty(service);
         }
         let reading = Reading::of(told.body);
-        let names = reading.names();
         known.empty = false;
-        known.named = !names.is_empty();
         known.nodes.clone_from(&reading.nodes);
-        if names.is_empty() {
+        if reading.names().is_empty() {
             known.reading = None;
             return self.put(service, reading.resolved(&BTreeMap::new()));
         }
         known.reading = Some(reading);
-        if !std::mem::replace(&mut known.resolving, true) {
-            self.resolve(service, names);
-        }
+        self.resolve(service);
     }
 
-    fn resolve(&self, service: &Arc<str>, names: BTreeSet<String>) {
+    /// Resolves the hosts of `service`, as it was last read.
+    pub(super) fn resolve(&mut self, service: &Arc<str>) {
+        let Some(known) = self.services.get_mut(service).filter(|known| !known.missing && !known.resolving) else {
+            return;
+        };
+        let Some(names) = known.reading.as_ref().map(Reading::names) else { return };
+        known.resolving = true;
         let (service, resolver) = (service.clone(), self.tools.resolver);
-        let is_first = !matches!(self.start, Start::Done);
+        let is_waited_for = match &self.start {
+            Start::Listing => true,
+            Start::Reading(left) => left.contains(&service),
+            Start::Done => false,
+        };
         self.resolving.push(Box::pin(async move {
             let addresses = resolver.addresses(names);
-            let addresses = match is_first {
+            let addresses = match is_waited_for {
                 true => timeout(FIRST_ANSWERS, addresses).await.ok(),
                 false => Some(addresses.await),
             };
@@ -158,23 +162,22 @@ impl Centre<'_> {
         }));
     }
 
-    /// Hosts of `service` have these addresses, or take too long for the first list: then what was known of it stays, and it is
-    /// read once more.
+    /// Hosts of `service` have these addresses, or take too long for the first list: then what was known of it stays, and they are
+    /// asked for once more.
     pub(super) fn resolved(&mut self, service: &Arc<str>, addresses: Option<Addresses>) {
         let Some(known) = self.services.get_mut(service) else { return };
         known.resolving = false;
         let Some(addresses) = addresses else {
             self.was_read(service);
-            return self.queue.ask(service, Rank::Round);
+            return self.resolve(service);
         };
-        let Some(reading) = known.reading.take() else { return };
-        let names = reading.names();
-        if names.iter().all(|name| addresses.contains_key(name)) {
-            return self.put(service, reading.resolved(&addresses));
+        let Some(reading) = &known.reading else { return };
+        if reading.names().iter().all(|name| addresses.contains_key(name)) {
+            let part = reading.clone().resolved(&addresses);
+            return self.put(service, part);
         }
         // It was read again meanwhile, and has other hosts.
-        (known.reading, known.resolving) = (Some(reading), true);
-        self.resolve(service, names);
+        self.resolve(service);
     }
 
     /// `service` is listed and has no instance. Either it is gone by now, which the list says that is asked for anew, or the

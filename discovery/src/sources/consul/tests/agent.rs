@@ -13,6 +13,7 @@ use super::publish::Notebook;
 use super::settings;
 use crate::fetch::testing::{Server, head, reply};
 use crate::sources::hosts::Lookup;
+use crate::testing::pass;
 
 /// An agent in which nothing ever happens; what it answers to `catalog/services` is what `listed` holds. `ship` is at `ship.test`.
 async fn quiet(listed: Arc<Mutex<String>>) -> Server {
@@ -115,6 +116,28 @@ async fn a_host_that_is_not_resolved_hides_no_other_service() {
     answers.add_permits(1);
     assert!(timeout(Duration::from_secs(1), &mut running).await.is_err());
     assert_eq!(catalog.told(), ["changed ship:1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_of_a_service_in_use_are_resolved_again_and_again() {
+    let agent = quiet(Arc::new(Mutex::new(r#"{"ship": []}"#.to_owned()))).await;
+    let (catalog, found) = (Notebook::new(100), Arc::new(Mutex::new(vec!["10.0.0.7".parse().unwrap()])));
+    let answers = found.clone();
+    let lookup: Lookup = Arc::new(move |_| {
+        let found = answers.lock().unwrap().clone();
+        Box::pin(async move {
+            pass(Duration::from_secs(3)).await;
+            Ok(found)
+        })
+    });
+    let (id, in_use) = (SourceId::new("consul", ""), watch::channel(["ship".into()].into()).1);
+    let source = Consul::resolved_by(lookup, id, settings(&agent.address.to_string(), &[]), in_use);
+    let mut running = Box::pin(source.tell(&catalog));
+    assert!(timeout(Duration::from_secs(6), &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["full ", "changed ship:1"]);
+    found.lock().unwrap().push("10.0.0.8".parse().unwrap());
+    assert!(timeout(limits::AGAIN, &mut running).await.is_err());
+    assert_eq!(catalog.told(), ["endpoints ship:2"]);
 }
 
 #[tokio::test(start_paused = true)]
