@@ -1,6 +1,7 @@
 //! Tells the catalog what the view says: a full list first, what changes after, several reports at a time but never two of one
 //! service. A slow catalog makes reports newer, not more. What the catalog cannot write down is told again, and holds up nothing else.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -121,8 +122,16 @@ impl Publisher<'_> {
     fn tell_all(&mut self) {
         let (all, doubted) = self.view.all();
         let is_doubted = !doubted.is_empty();
-        self.told = all.iter().map(|listed| (listed.key.clone(), Some(listed.clone()))).collect();
+        let listed = all.iter().map(|listed| (listed.key.clone(), Some(listed.clone()))).collect();
+        let before = std::mem::replace(&mut self.told, listed);
         self.told.extend(doubted.into_iter().map(|service| (service, None)));
+        // A list that is held back removes nothing: what is gone, and nobody was told yet, is told of by itself after.
+        for gone in before.into_keys() {
+            if let Entry::Vacant(unknown) = self.told.entry(gone) {
+                self.view.tell_again(unknown.key());
+                unknown.insert(None);
+            }
+        }
         self.send(None, if is_doubted { Report::Doubted(all) } else { Report::Full(all) });
         self.phase = Phase::Telling;
     }

@@ -223,6 +223,33 @@ async fn what_is_doubted_is_told_so_and_nothing_else_is_said_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_gone_is_not_held_back_with_what_is_doubted() {
+    let (view, catalog) = (View::default(), Notebook::new(1));
+    view.begin(&[name("dc1")], Vec::new);
+    for service in ["a", "b", "c"] {
+        view.put(0, &name(service), part("x", &["passing"]));
+    }
+    view.complete(0);
+    let mut running = Box::pin(publish(&view, &catalog));
+    settle(&mut running).await;
+    catalog.told();
+    *catalog.hold_back.lock().unwrap() = true;
+    // Its change is on its way, so that its end must wait, and that others are doubted comes in between.
+    view.put(0, &name("a"), part("x", &["critical"]));
+    settle(&mut running).await;
+    view.remove(0, &[name("a")]);
+    settle(&mut running).await;
+    view.doubt(0, [name("b")].into());
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["endpoints a:0"]);
+    catalog.acknowledge.add_permits(10);
+    settle(&mut running).await;
+    assert_eq!(catalog.told(), ["doubted c:1", "removed a"]);
+    let _ = timeout(limits::TELL_AGAIN, &mut running).await;
+    assert_eq!(catalog.told(), ["doubted c:1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_store_cannot_take_is_told_again_and_holds_up_nothing_else() {
     let (view, catalog) = (View::default(), Notebook::new(1_000));
     view.begin(&[name("dc1")], Vec::new);
