@@ -32,9 +32,10 @@ use catalog::CatalogError;
 use catalog::model::SourceId;
 use catalog::report::{Listed, Receipt, Report};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, FuturesUnordered, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch::{Receiver, channel};
 use tokio::time::{Instant, sleep};
+use tokio_stream::StreamMap;
 
 pub use self::settings::{Settings, SettingsError};
 
@@ -82,36 +83,39 @@ impl Consul {
         let tools = Tools { client: &client, view: &self.view, catalog, resolver: &self.resolver };
         let names = self.view.begin(&Self::data_centres(&client).await?, || catalog.held());
         let (count, counted) = channel(names.len());
-        let mut running = FuturesUnordered::new();
+        let mut running = StreamMap::new();
         for place in names.into_iter().enumerate() {
-            running.push(self.centre(tools, place, counted.clone()));
+            running.insert(place.0, self.centre(tools, place, counted.clone()));
         }
         let mut later = Self::more_data_centres(&client);
         loop {
             tokio::select! {
-                Some(Err(broken)) = running.next() => return Err(broken),
+                Some((_, Err(broken))) = running.next() => return Err(broken),
                 Some(names) = later.next() => {
-                    self.view.listed(&names);
-                    for place in self.view.add(&names, limits::DATA_CENTRES) {
-                        count.send_modify(|count| *count += 1);
-                        running.push(self.centre(tools, place, counted.clone()));
+                    for (at, name) in self.view.listed(&names) {
+                        running.remove(&at);
+                        catalog.part(&name, None);
                     }
+                    for place in self.view.add(&names) {
+                        running.insert(place.0, self.centre(tools, place, counted.clone()));
+                    }
+                    count.send_if_modified(|count| std::mem::replace(count, running.len()) != running.len());
                 }
             }
         }
     }
 
-    /// One data centre. The local one ends with its failure, and the run with it; another is tried for as long as the run lasts.
+    /// One data centre. The local one ends with its failure, and the run with it; another is tried for as long as it is there.
     fn centre<'a>(
         &'a self,
         tools: Tools<'a>,
         place: (usize, Arc<str>),
         count: Receiver<usize>,
-    ) -> BoxFuture<'a, Result<Infallible, ConsulError>> {
+    ) -> BoxStream<'a, Result<Infallible, ConsulError>> {
         if place.0 == 0 {
-            return Box::pin(Centre::new(tools, place, self.in_use.clone(), count).watch());
+            return stream::once(Centre::new(tools, place, self.in_use.clone(), count).watch()).boxed();
         }
-        Box::pin(async move {
+        let watched = async move {
             let mut failures = 0;
             loop {
                 let began = Instant::now();
@@ -122,11 +126,11 @@ impl Consul {
                 if failures == 1 {
                     tracing::warn!("cannot {}: {error}", error.act);
                 }
-                let failure = self.view.is_there(place.0).then(|| format!("{}: {error}", error.act));
-                tools.catalog.part(&place.1, failure);
+                tools.catalog.part(&place.1, Some(format!("{}: {error}", error.act)));
                 sleep(limits::REMOTE_BACKOFF.wait(failures)).await;
             }
-        })
+        };
+        stream::once(watched).boxed()
     }
 
     /// The data centres to begin with, the agent's own first.
@@ -147,7 +151,6 @@ impl Consul {
             let cause = Cause::Unreadable("it names none".to_owned());
             return Err(ConsulError::new("read the data centres", cause));
         }
-        names.truncate(limits::DATA_CENTRES);
         Ok(names.into_iter().map(Arc::from).collect())
     }
 

@@ -42,6 +42,8 @@ struct Centre {
     belief: Belief,
     /// Since when Consul lists it no more.
     absent: Option<Instant>,
+    /// It was absent for long; its place is free.
+    gone: bool,
     /// Was read as a whole, in this run or an earlier one.
     known: bool,
     /// Was read as a whole in this run.
@@ -60,15 +62,23 @@ pub(super) enum Extent {
 }
 
 impl View {
-    /// A run begins with `centres`, the local one first. Others that were known before stay known. The first run of a process
-    /// begins with what the catalog `held`. Returns the names of all in order.
+    /// A run begins with `centres`, the local one first. Others that were known before stay known, so that new ones get the places
+    /// that are left. The first run of a process begins with what the catalog `held`. Returns the names of all in order.
     pub(super) fn begin(&self, centres: &[Arc<str>], held: impl FnOnce() -> Vec<Listed>) -> Vec<Arc<str>> {
         let mut state = self.state();
         let mut before = std::mem::take(&mut state.centres);
         let held = if before.is_empty() { held() } else { Vec::new() };
-        for name in centres {
-            let known = before.iter().position(|centre| centre.name == *name).map(|at| before.remove(at));
-            state.centres.push(known.unwrap_or_else(|| Centre::new(name)));
+        before.retain(|centre| !centre.gone);
+        let mut free = limits::DATA_CENTRES.saturating_sub(before.len());
+        for (at, name) in centres.iter().enumerate() {
+            match before.iter().position(|centre| centre.name == *name) {
+                Some(known) => state.centres.push(before.remove(known)),
+                None if at == 0 || free > 0 => {
+                    free = free.saturating_sub(1);
+                    state.centres.push(Centre::new(name));
+                }
+                None => {}
+            }
         }
         state.centres.append(&mut before);
         let count = state.centres.len();
@@ -83,37 +93,45 @@ impl View {
         state.centres.iter().map(|centre| centre.name.clone()).collect()
     }
 
-    /// Adds data centres that were not known, as the farthest, and returns them with their places.
-    pub(super) fn add(&self, names: &[Arc<str>], most: usize) -> Vec<(usize, Arc<str>)> {
+    /// Adds data centres that were not known, each in the place of one that is gone, else as the farthest, and returns them with their
+    /// places.
+    pub(super) fn add(&self, names: &[Arc<str>]) -> Vec<(usize, Arc<str>)> {
         let mut state = self.state();
         let mut added = Vec::new();
         for name in names {
-            if state.centres.len() < most && state.centres.iter().all(|centre| centre.name != *name) {
-                added.push((state.centres.len(), name.clone()));
-                state.centres.push(Centre::new(name));
+            let count = state.centres.len();
+            let at = state.centres.iter().position(|centre| centre.gone).unwrap_or(count);
+            let is_known = state.centres.iter().any(|centre| centre.name == *name && !centre.gone);
+            if at < limits::DATA_CENTRES && !is_known {
+                state.centres.splice(at..count.min(at + 1), [Centre::new(name)]);
+                added.push((at, name.clone()));
             }
         }
         added
     }
 
-    /// Consul lists the data centres `names`; no answer lists none. What another one had is gone once it was lacking for long.
-    pub(super) fn listed(&self, names: &[Arc<str>]) {
+    /// Consul lists the data centres `names`; no answer lists none. One that was lacking for long is gone, with what it had. Returns
+    /// those that have just gone, with their places.
+    pub(super) fn listed(&self, names: &[Arc<str>]) -> Vec<(usize, Arc<str>)> {
         if names.is_empty() {
-            return;
+            return Vec::new();
         }
         let (mut state, now) = (self.state(), Instant::now());
-        for centre in state.centres.iter_mut().skip(1) {
+        let mut gone = Vec::new();
+        for (at, centre) in state.centres.iter_mut().enumerate().skip(1).filter(|(_, centre)| !centre.gone) {
             centre.absent = (!names.contains(&centre.name)).then(|| centre.absent.unwrap_or(now));
+            centre.gone = centre.absent.is_some_and(|since| now.duration_since(since) >= limits::DISBELIEF);
+            if centre.gone {
+                gone.push((at, centre.name.clone()));
+            }
         }
-        let gone = state.centres.iter().enumerate().filter(|(_, centre)| !centre.is_there());
-        let gone: Vec<_> = gone.map(|(at, centre)| (at, centre.services.keys().cloned().collect::<Vec<_>>())).collect();
+        for (at, _) in &gone {
+            let services = std::mem::take(&mut state.centres[*at].services);
+            services.keys().for_each(|service| state.mark(service));
+        }
         drop(state);
-        gone.iter().filter(|(_, services)| !services.is_empty()).for_each(|(at, services)| self.remove(*at, services));
-    }
-
-    /// Whether Consul lists the data centre at `at`, or did so not long ago.
-    pub(super) fn is_there(&self, at: usize) -> bool {
-        self.state().centres[at].is_there()
+        self.changed.notify_one();
+        gone
     }
 
     /// The services known of the data centre at `at`.
@@ -188,7 +206,7 @@ impl View {
         let local = state.centres.first().is_some_and(|centre| centre.fresh);
         match local {
             false => Extent::Nothing,
-            true if state.centres.iter().all(|centre| centre.known) => Extent::Everything,
+            true if state.centres.iter().all(|centre| centre.known || centre.gone) => Extent::Everything,
             true => Extent::Local,
         }
     }
@@ -258,10 +276,6 @@ impl State {
 }
 
 impl Centre {
-    fn is_there(&self) -> bool {
-        self.absent.is_none_or(|since| since.elapsed() < limits::DISBELIEF)
-    }
-
     fn new(name: &Arc<str>) -> Self {
         Self {
             name: name.clone(),
@@ -269,6 +283,7 @@ impl Centre {
             doubted: BTreeSet::new(),
             belief: Belief::default(),
             absent: None,
+            gone: false,
             known: false,
             fresh: false,
         }

@@ -25,7 +25,7 @@ pub(super) struct Warm {
 
 /// What a wait for the queries ends with.
 pub(super) enum Woken {
-    /// Other services are in use, or there are more data centres.
+    /// Other services are in use, or there are more data centres or fewer.
     Wanted,
     /// A query was answered.
     Told(Arc<str>, Told),

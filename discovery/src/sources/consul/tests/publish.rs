@@ -16,6 +16,7 @@ use super::super::map::{Part, Reading};
 use super::super::publish::publish;
 use super::super::view::View;
 use super::super::{Tell, limits};
+use crate::testing::pass;
 
 /// A catalog that writes down what it is told, and acknowledges as often as it may.
 pub(super) struct Notebook {
@@ -176,17 +177,35 @@ async fn a_data_centre_that_consul_lists_no_more_is_gone_after_a_while() {
     assert_eq!(catalog.told(), ["full far:1"]);
     // It is back in between, so the second absence begins anew; and no answer is no list.
     for names in [&both[..1], &both, &both[..1], &[]] {
-        view.listed(names);
-        assert!(view.is_there(1));
+        assert_eq!(view.listed(names), []);
         let _ = timeout(limits::DISBELIEF / 2, &mut running).await;
     }
-    view.listed(&[]);
+    assert_eq!(view.listed(&[]), []);
     settle(&mut running).await;
     assert_eq!(catalog.told(), [] as [&str; 0]);
-    view.listed(&both[..1]);
+    assert_eq!(view.listed(&both[..1]), [(1, name("dc2"))]);
     settle(&mut running).await;
     assert_eq!(catalog.told(), ["removed far"]);
-    assert!(!view.is_there(1));
+    // It comes back as one that was never there.
+    assert_eq!((view.listed(&both), view.add(&both)), (Vec::new(), vec![(1, name("dc2"))]));
+    assert_eq!(view.services(1), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_centres_that_come_and_go_are_never_too_many() {
+    let names = |numbers: std::ops::Range<usize>| numbers.map(|n| name(&format!("dc{n}"))).collect::<Vec<_>>();
+    let (view, most) = (View::default(), limits::DATA_CENTRES);
+    assert_eq!(view.begin(&names(0..most + 2), Vec::new), names(0..most));
+    assert_eq!(view.add(&names(0..most + 2)), []);
+    // All but the local one are others now. Those that were known stay, until they were lacking for long.
+    let others = [names(0..1), names(most..2 * most)].concat();
+    assert_eq!(view.begin(&others, Vec::new), names(0..most));
+    assert_eq!((view.listed(&others), view.add(&others)), (Vec::new(), Vec::new()));
+    pass(limits::DISBELIEF).await;
+    let [was, first] = [names(1..most), names(most..2 * most - 1)];
+    assert_eq!(view.listed(&others), (1..).zip(was).collect::<Vec<_>>());
+    assert_eq!(view.listed(&others), []);
+    assert_eq!(view.add(&others), (1..).zip(first).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
