@@ -330,6 +330,30 @@ async fn nothing_goes_while_the_token_has_no_rights() {
 }
 
 #[tokio::test]
+async fn nothing_goes_when_the_token_has_fewer_rights() {
+    let consul = Consul::with(Options { acl: true, ..Options::default() }).await;
+    for n in 0..5 {
+        consul.register(instance(&format!("ship-{n}"), &format!("ship-{n}"), 4_000)).await;
+    }
+    let token = consul.new_token(READ_ALL).await;
+    let running = Running::start(&consul, &token.secret);
+    running.until("they are listed", |state| state.listed.len() == 5).await;
+    let rules = r#"service "consul" { policy = "read" } service_prefix "ship" { policy = "read" }
+        service "ship-4" { policy = "deny" } node_prefix "" { policy = "read" }"#;
+    consul.allow(&token, rules).await;
+    consul.register(instance("ship-5", "ship-5", 4_000)).await;
+    running.until("one of five is doubted", |state| state.doubted.iter().any(|name| &**name == "ship-4")).await;
+    consul.allow(&token, READ_ALL).await;
+    // A query that waits is answered with the rights that were at its beginning; the one after knows more.
+    for name in ["ship-6", "ship-7"] {
+        consul.register(instance(name, name, 4_000)).await;
+        running.until("it is listed", |state| healthy(state, name) == Some(1)).await;
+    }
+    running.until("none is doubted", |state| state.doubted.is_empty()).await;
+    assert!((0..5).all(|n| running.catalog.never_lost(&format!("ship-{n}"))));
+}
+
+#[tokio::test]
 async fn the_local_data_centre_comes_first() {
     let one = Consul::start().await;
     let two = Consul::with(Options { datacenter: "dc2", join: Some(&one), ..Options::default() }).await;

@@ -16,6 +16,8 @@ pub(super) struct Belief {
     index: u64,
     /// Whether a list had Consul's own service; a token that may see it sees it always.
     itself: bool,
+    /// Whether the last list was whole: the token hid nothing of it.
+    whole: bool,
     /// Since when there is nothing.
     nothing_since: Option<Instant>,
     /// Until when what went missing with a loss is kept.
@@ -59,11 +61,14 @@ impl Belief {
         // Told once: a run that begins during the doubt, or first thing after, does not renew it.
         let decided = self.doubt.take_if(|until| now >= *until).is_some() || self.doubt.is_some();
         let most = 2 * missing > known;
-        let lost = list.index < self.index || (most && if first { !decided } else { missing > limits::MASS });
+        // What vanishes while nothing changes is hidden by the token, and more likely so what vanishes as the token begins to hide.
+        let hidden = missing > 0 && (list.index == self.index || (self.whole && list.filtered));
+        let lost = list.index < self.index
+            || if first { (most || hidden) && !decided } else { hidden || (most && missing > limits::MASS) };
         if lost {
             self.doubt = Some(now + limits::DISBELIEF);
         }
-        self.index = list.index;
+        (self.index, self.whole) = (list.index, !list.filtered);
         // What a list had after the loss and a later one lacks is gone like any other.
         match self.doubt.filter(|until| now < *until && (lost || first)) {
             Some(until) => Ok(Missing::Doubted(until)),

@@ -2,7 +2,8 @@
 //!
 //! Promises that an instance with a failing check, a new service and a lost one are reported as soon as Consul tells, that a new
 //! instance of a service in use is too, and of any other within a round (30 s at most); that no more than 128 connections go to
-//! the agent; and that no answer that is explained by lost rights or lost data takes anything away.
+//! the agent; and that what a list lacks because rights or data were lost is kept for five minutes, if anything shows that: an index that
+//! did not grow, a token that begins to hide something, more than half gone at once.
 //!
 //! Reads in Consul's default consistency: a follower that lags (`stale`) could answer a read with what was before the change that
 //! a watch has just told of. Refuses to follow Consul's mesh: its proxies are left out, and so is Consul itself.

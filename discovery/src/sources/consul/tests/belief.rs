@@ -13,6 +13,7 @@ use super::super::wire::Services;
 struct Step {
     at: u64,
     index: u64,
+    filtered: bool,
     services: &'static [&'static str],
     missing: (usize, usize),
     first: bool,
@@ -32,7 +33,7 @@ fn check(steps: &[Step]) {
     let (start, mut belief) = (Instant::now(), Belief::default());
     for (at, step) in steps.iter().enumerate() {
         let body: Services = step.services.iter().map(|name| ((*name).to_owned(), None)).collect();
-        let list = Answer { index: step.index, filtered: false, body };
+        let list = Answer { index: step.index, filtered: step.filtered, body };
         let verdict = belief.judge(&list, step.missing, step.first, start + Duration::from_secs(step.at));
         let wanted = match step.wanted {
             Wanted::Gone => Ok(Missing::Gone),
@@ -43,8 +44,15 @@ fn check(steps: &[Step]) {
     }
 }
 
-const FIRST: Step =
-    Step { at: 0, index: 10, services: &["consul", "a"], missing: (0, 0), first: true, wanted: Wanted::Gone };
+const FIRST: Step = Step {
+    at: 0,
+    index: 10,
+    filtered: false,
+    services: &["consul", "a"],
+    missing: (0, 0),
+    first: true,
+    wanted: Wanted::Gone,
+};
 
 #[test]
 fn an_ordinary_list_is_believed() {
@@ -54,7 +62,8 @@ fn an_ordinary_list_is_believed() {
 
 #[test]
 fn an_empty_list_is_an_error_for_five_minutes() {
-    let empty = Step { at: 1, index: 10, services: &[], missing: (1, 1), first: false, wanted: Wanted::Vanished };
+    let empty =
+        Step { at: 1, index: 10, services: &[], missing: (1, 1), first: false, wanted: Wanted::Vanished, ..FIRST };
     check(&[FIRST, empty]);
     check(&[Step { at: 0, ..empty }]);
     let (still, believed) = (Step { at: 300, ..empty }, Step { at: 301, wanted: Wanted::Gone, ..empty });
@@ -65,7 +74,8 @@ fn an_empty_list_is_an_error_for_five_minutes() {
 
 #[test]
 fn a_list_that_lost_consul_itself_is_no_list() {
-    let less = Step { at: 1, index: 11, services: &["b"], missing: (1, 2), first: false, wanted: Wanted::Vanished };
+    let less =
+        Step { at: 1, index: 11, services: &["b"], missing: (1, 2), first: false, wanted: Wanted::Vanished, ..FIRST };
     check(&[FIRST, less]);
     // A token that never saw it need not see it.
     let narrow = Step { services: &["a"], ..FIRST };
@@ -74,8 +84,7 @@ fn a_list_that_lost_consul_itself_is_no_list() {
 
 #[test]
 fn what_a_loss_of_data_took_is_doubted_and_no_more() {
-    let wiped =
-        Step { at: 9, index: 4, services: &["consul"], missing: (1, 1), first: true, wanted: Wanted::Until(309) };
+    let wiped = Step { at: 9, index: 4, services: &["consul"], missing: (1, 1), wanted: Wanted::Until(309), ..FIRST };
     let later = Step { at: 10, index: 5, first: false, wanted: Wanted::Gone, ..wiped };
     let again = Step { at: 11, index: 6, first: true, wanted: Wanted::Until(309), ..wiped };
     let over = Step { at: 309, index: 7, missing: (1, 3), first: true, wanted: Wanted::Gone, ..wiped };
@@ -91,11 +100,26 @@ fn very_many_that_go_at_once_are_doubted_whatever_stays() {
     let most = limits::MASS + 1;
     let less =
         Step { at: 9, index: 11, missing: (most, 2 * most - 1), first: false, wanted: Wanted::Until(309), ..FIRST };
-    let more = Step { at: 10, missing: (1, most - 1), wanted: Wanted::Gone, ..less };
-    check(&[FIRST, less, more, Step { at: 309, first: true, missing: (most, 2 * most - 1), ..more }]);
+    let more = Step { at: 10, index: 12, missing: (1, most - 1), wanted: Wanted::Gone, ..less };
+    check(&[FIRST, less, more, Step { at: 309, index: 13, first: true, missing: (most, 2 * most - 1), ..more }]);
     // Half of them, or ten.
     check(&[FIRST, Step { missing: (most, 2 * most), wanted: Wanted::Gone, ..less }]);
     check(&[FIRST, Step { missing: (limits::MASS, limits::MASS), wanted: Wanted::Gone, ..less }]);
+}
+
+#[test]
+fn what_the_token_hides_is_doubted_however_little_it_is() {
+    // Nothing has changed since the last list.
+    let hidden = Step { at: 1, missing: (1, 9), first: false, wanted: Wanted::Until(301), ..FIRST };
+    let still = Step { at: 31, missing: (0, 8), wanted: Wanted::Gone, ..hidden };
+    let again = Step { at: 40, first: true, ..hidden };
+    check(&[FIRST, hidden, still, again, Step { at: 301, index: 11, wanted: Wanted::Gone, ..again }]);
+    // It hid nothing before.
+    let begins = Step { index: 11, filtered: true, ..hidden };
+    check(&[FIRST, begins, Step { at: 2, index: 12, wanted: Wanted::Gone, ..begins }]);
+    check(&[FIRST, Step { first: true, ..begins }]);
+    // It may always have.
+    check(&[Step { first: true, wanted: Wanted::Gone, ..begins }]);
 }
 
 #[test]
