@@ -67,7 +67,7 @@ pub(super) enum Found {
     Good(Box<Target>),
     /// A resource that is refused, by its key.
     Refused(String),
-    /// A text that cannot be read, or an `Upstream` without a name: nobody knows which resource that is.
+    /// A text that cannot be read, an `Upstream` without a name, or a list that is cut off: nobody knows which resource that is.
     Unreadable,
 }
 
@@ -126,11 +126,30 @@ impl Content {
     }
 
     fn read_document(&mut self, file: &Path, node: &Node) {
-        if let Some(items) = items(node) {
-            return items.iter().for_each(|item| self.read_document(file, item));
-        }
         let mut remarks = Remarks::default();
-        let target = resource(node, &mut remarks).filter(|_| !remarks.refuse());
+        match is_list(node) {
+            true => self.read_list(file, node, &mut remarks),
+            false => self.read_resource(file, node, &mut remarks),
+        }
+        let resource = name(node).map(str::to_owned);
+        for remark in remarks.0 {
+            self.complain(file, resource.clone(), remark.at, remark.severity, remark.message);
+        }
+    }
+
+    /// Reads the items of a list. Where it ends before them, or before its kind, more may have been in it.
+    fn read_list(&mut self, file: &Path, node: &Node, remarks: &mut Remarks) {
+        let Some(mut list) = Field::document(node).fields(remarks) else { return };
+        let items = list.need("items", remarks).and_then(|items| items.items(remarks));
+        list.need("kind", remarks);
+        items.into_iter().flatten().for_each(|item| self.read_document(file, item.node));
+        if remarks.refuse() {
+            self.found.push(Found::Unreadable);
+        }
+    }
+
+    fn read_resource(&mut self, file: &Path, node: &Node, remarks: &mut Remarks) {
+        let target = resource(node, remarks).filter(|_| !remarks.refuse());
         match target {
             None if !is_meant(node) => {}
             None => self.found.push(key(node).map_or(Found::Unreadable, Found::Refused)),
@@ -142,10 +161,6 @@ impl Content {
                     self.found.push(Found::Good(Box::new(target)));
                 }
             },
-        }
-        let resource = name(node).map(str::to_owned);
-        for remark in remarks.0 {
-            self.complain(file, resource.clone(), remark.at, remark.severity, remark.message);
         }
     }
 
@@ -199,12 +214,12 @@ fn is_meant(node: &Node) -> bool {
     kind == Some(UPSTREAM) || (version == Some(VERSION) && kind.is_none_or(|kind| !OTHER_KINDS.contains(&kind)))
 }
 
-/// The items of a `List`, which `kubectl get -o yaml` writes.
-fn items(node: &Node) -> Option<&[Node]> {
-    let is_list = member(node, "kind").and_then(text_of).is_some_and(|kind| kind.ends_with("List"));
-    match member(node, "items").filter(|_| is_list).map(|items| &items.value) {
-        Some(Value::List(items)) => Some(items),
-        _ => None,
+/// Whether a document is a `List`, as `kubectl get -o yaml` writes it: the items, and the kind after them.
+fn is_list(node: &Node) -> bool {
+    let has = |field| member(node, field).is_some();
+    match member(node, "kind").and_then(text_of) {
+        Some(kind) => kind == "List" || (kind.ends_with("List") && has("items")),
+        None => has("apiVersion") && has("items"),
     }
 }
 

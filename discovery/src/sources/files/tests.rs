@@ -128,6 +128,8 @@ fn what_is_wrong_says_where() {
         &["a.yaml:2:7: kind: there is no Service of v1; Upstream of gloo.solo.io/v1 is known"],
     );
     check("- 1\n", &["a.yaml:1:1: the document: must be a map, is a list"]);
+    check("apiVersion: v1\nkind: List\nitems:\n", &["a.yaml:1:1: items: is missing"]);
+    check("apiVersion: v1\nitems: []\n", &["a.yaml:1:1: kind: is missing"]);
 }
 
 #[test]
@@ -211,6 +213,15 @@ fn documents_of_other_kinds_keep_nothing() {
     check("{apiVersion: gloo.solo.io/v2, kind: Upstream, metadata: {name: one}}", &["/one"]);
     check("{apiVersion: gloo.solo.io/v1, kind: Upstream}", &["/one", "/two"]);
     check("a: [", &["/one", "/two"]);
+    // Cut off: before the items, or between them and the kind.
+    check("apiVersion: v1\nkind: List\nitems:\n", &["/one", "/two"]);
+    check("apiVersion: v1\nkind: List\n", &["/one", "/two"]);
+    check(
+        &format!("apiVersion: v1\nitems:\n- {}", at_port("one", 1).trim_end().replace('\n', "\n  ")),
+        &["/one", "/two"],
+    );
+    check("{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Service}]}", &[]);
+    check("{apiVersion: example.com/v1, kind: AllowList, metadata: {name: one}}", &[]);
 }
 
 /// A source of these files that runs.
