@@ -49,7 +49,7 @@ impl Line<'_> {
     fn text(&self, format: AccessLog) -> String {
         let mut text = match format {
             AccessLog::Off => String::new(),
-            AccessLog::Json => serde_json::to_string(self).unwrap_or_default(),
+            AccessLog::Json => visible(serde_json::to_string(self).unwrap_or_default()),
             AccessLog::Text => {
                 let mut text = format!(
                     "{} {} \"{} {}\" {} {} {:.3}ms ",
@@ -79,6 +79,23 @@ impl Line<'_> {
         text.push('\n');
         text
     }
+}
+
+/// JSON with each control character escaped: its writer leaves those from U+007F on as they are, and terminals obey them.
+fn visible(json: String) -> String {
+    // DEL, or what every later one begins with in UTF-8.
+    if !json.bytes().any(|byte| matches!(byte, 0x7f | 0xc2)) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match c.is_control() {
+            // Writing to a string cannot fail.
+            true => _ = write!(escaped, "\\u{:04x}", u32::from(c)),
+            false => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// A worker's end of the log.
@@ -199,9 +216,14 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_of_visible_characters() {
-        let odd = Line { path: "/fn/\u{9b}2J\"", upstream: Some("a\nb"), function: Some("\u{1b}[2J"), ..line() };
-        let text = written(AccessLog::Text, &[odd]);
-        assert_eq!(text.find(char::is_control), Some(text.len() - 1), "{text:?}");
+        let odd = "a\n\u{1b}[2J\u{7f}\u{9b}2J";
+        let line = Line { path: "/fn/\u{9b}2J\"", upstream: Some(odd), function: Some("\u{85}"), ..line() };
+        for format in [AccessLog::Text, AccessLog::Json] {
+            let text = written(format, &[line]);
+            assert_eq!(text.find(char::is_control), Some(text.len() - 1), "{text:?}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&written(AccessLog::Json, &[line])).unwrap();
+        assert_eq!((&json["upstream"], &json["function"]), (&odd.into(), &"\u{85}".into()), "the names are the same");
     }
 
     #[test]
