@@ -80,6 +80,8 @@ pub(crate) enum Found {
 
 /// A function without a plan, in the snapshot that the request began with.
 pub(crate) struct Unplanned {
+    /// Where its calls are counted, whether or not it gets a plan.
+    pub(crate) tally: Arc<Tally>,
     ask: Ask,
     key: Key,
     answer: oneshot::Receiver<Planned>,
@@ -143,13 +145,24 @@ impl Worker {
         }
         let (sender, answer) = oneshot::channel();
         let ask = Ask { upstream: upstream.clone(), function: function.clone(), answer: sender };
-        Ok(Found::Unplanned(Box::new(Unplanned { ask, key, answer, snapshot: snapshot.clone() })))
+        let tally = self.tally(&ask);
+        Ok(Found::Unplanned(Box::new(Unplanned { tally, ask, key, answer, snapshot: snapshot.clone() })))
+    }
+
+    /// Where the calls of this function are counted.
+    fn tally(&self, ask: &Ask) -> Arc<Tally> {
+        let upstream = &ask.upstream.upstream;
+        let label = match upstream.namespace == self.namespace {
+            true => upstream.name.clone(),
+            false => format!("{}@{}", upstream.name, upstream.namespace).into(),
+        };
+        self.metrics.tally(self.number, &label, &ask.function.function.name)
     }
 
     /// Asks for a plan and keeps it.
     pub(crate) async fn plan(&self, unplanned: Box<Unplanned>) -> Result<(Rc<Plan>, Turn), PlanError> {
-        let Unplanned { ask, key, answer, snapshot } = *unplanned;
-        let (upstream, function) = (ask.upstream.clone(), ask.function.function.name.clone());
+        let Unplanned { tally, ask, key, answer, snapshot } = *unplanned;
+        let upstream = ask.upstream.upstream.id.clone();
         let stopping = || Problem::new(Reason::Unavailable, "Portolan is stopping");
         self.orders.try_send(Order::Plan(ask)).map_err(|error| match error {
             TrySendError::Full(_) => {
@@ -158,16 +171,8 @@ impl Worker {
             TrySendError::Closed(_) => stopping(),
         })?;
         let bound = answer.await.map_err(|_| stopping())??;
-        let upstream = &upstream.upstream;
-        let label = match upstream.namespace == self.namespace {
-            true => upstream.name.clone(),
-            false => format!("{}@{}", upstream.name, upstream.namespace).into(),
-        };
-        let plan = Rc::new(Plan {
-            bound,
-            lane: self.lanes.to(&upstream.id, self.start.replace(self.start.get().wrapping_add(1))),
-            tally: self.metrics.tally(self.number, &label, &function),
-        });
+        let lane = self.lanes.to(&upstream, self.start.replace(self.start.get().wrapping_add(1)));
+        let plan = Rc::new(Plan { bound, lane, tally });
         self.plans.borrow_mut().insert(key, plan.clone());
         let turn = plan.lane.turn(&snapshot, |address| self.forget(address));
         Ok((plan, turn))

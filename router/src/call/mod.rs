@@ -151,6 +151,8 @@ async fn plan(passage: &mut Passage, target: &Target<'_>) -> Result<(Rc<Plan>, T
             Found::Plan(plan, turn) => return Ok((plan, turn)),
             Found::Unplanned(unplanned) => unplanned,
         };
+        // It counts as a call of the function whatever comes of its plan.
+        passage.tally = Some(unplanned.tally.clone());
         match passage.limit.within(Box::pin(passage.caller.worker.plan(unplanned)).as_mut()).await.map_err(late)? {
             Ok(planned) => return Ok(planned),
             Err(PlanError::Problem(problem)) => return Err(problem),

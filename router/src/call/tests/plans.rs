@@ -48,6 +48,8 @@ fn what_cannot_be_bound_says_so_until_it_changes() {
             assert_eq!((reply.status.as_u16(), reply.problem()), (500, "unbindable".into()));
             assert!(reply.json()["detail"].as_str().unwrap().contains("no such field"));
         }
+        let counted = "portolan_requests_total{upstream=\"pets\",function=\"f\",code=\"500\"} 2";
+        assert!(world.metrics_text().contains(counted), "{}", world.metrics_text());
         world.report(&[upstream("pets", backend.address, json!({}))]).await;
         assert_eq!(world.get("/fn/pets/f").await.status, 200);
     });
