@@ -1,13 +1,14 @@
 //! Lanes: the live state of one upstream on one worker. They outlive snapshots: a change of the catalog resets no rotation.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use catalog::Snapshot;
 use catalog::model::{EndpointSet, UpstreamId};
 
+use crate::hash::Quick;
 use crate::limits;
 
 /// The lanes of a worker.
@@ -27,9 +28,15 @@ impl Lanes {
         self.0.borrow().values().for_each(|lane| lane.look(snapshot, &gone));
     }
 
-    /// Whether any upstream has an endpoint there.
-    pub(crate) fn lead_to(&self, address: &SocketAddr) -> bool {
-        self.0.borrow().values().any(|lane| has(&lane.seen.borrow().1, address))
+    /// Takes from `lost` each address at which an upstream has an endpoint. Costs no more than the shorter of both, for each lane.
+    pub(crate) fn keep(&self, lost: &mut HashSet<SocketAddr, Quick>) {
+        for lane in self.0.borrow().values() {
+            let endpoints = &lane.seen.borrow().1;
+            match endpoints.all().len() <= lost.len() {
+                true => endpoints.all().iter().for_each(|endpoint| _ = lost.remove(&endpoint.address)),
+                false => lost.retain(|address| !has(endpoints, address)),
+            }
+        }
     }
 }
 
@@ -108,6 +115,22 @@ mod tests {
 
     fn ports(turn: &Turn) -> Vec<u16> {
         turn.attempts().map(|a| a.port()).collect()
+    }
+
+    #[test]
+    fn what_an_upstream_has_is_kept() {
+        let lanes = Lanes::default();
+        for (name, ports) in [("a", &[1, 2, 3, 4][..]), ("b", &[5])] {
+            let lane = lanes.to(&UpstreamId::from(name), 0);
+            lane.seen.borrow_mut().1 = at(ports);
+        }
+        for (lost, expected) in [(&[2][..], &[][..]), (&[6], &[6]), (&[1, 2, 5, 6, 7], &[6, 7])] {
+            let mut left = lost.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect();
+            lanes.keep(&mut left);
+            let mut left: Vec<u16> = left.iter().map(SocketAddr::port).collect();
+            left.sort_unstable();
+            assert_eq!(left, expected, "{lost:?}");
+        }
     }
 
     #[test]

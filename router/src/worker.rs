@@ -1,6 +1,7 @@
 //! A worker: one thread with its own runtime, listening socket and connections. Nothing of it is shared with another worker.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use crate::budget::Budget;
 use crate::call::target::Target;
 use crate::connection::{self, Caller, Ending};
+use crate::hash::Quick;
 use crate::ids::RequestIds;
 use crate::lanes::{Lanes, Turn};
 use crate::limits;
@@ -63,6 +65,8 @@ pub(crate) struct Worker {
     snapshot: RefCell<Arc<Snapshot>>,
     plans: RefCell<PlanCache<Rc<Plan>>>,
     lanes: Lanes,
+    /// Addresses with connections that some upstream has lost since the last sweep.
+    lost: RefCell<HashSet<SocketAddr, Quick>>,
     callers: RefCell<Vec<Weak<Caller>>>,
     pub(crate) metrics: Arc<Metrics>,
     orders: Orders,
@@ -106,6 +110,7 @@ impl Worker {
             snapshot: RefCell::new(common.catalog.snapshot()),
             plans: RefCell::new(PlanCache::new(limits::PLANS_PER_WORKER)),
             lanes: Lanes::default(),
+            lost: RefCell::default(),
             callers: RefCell::default(),
             metrics: common.metrics.clone(),
             orders: common.orders.clone(),
@@ -140,7 +145,7 @@ impl Worker {
         })?;
         let key = Key::of(&upstream.upstream, function);
         if let Some(plan) = self.plans.borrow_mut().get(&key) {
-            let turn = plan.lane.turn(&snapshot, |address| self.forget(address));
+            let turn = plan.lane.turn(&snapshot, |address| self.lose(address));
             return Ok(Found::Plan(plan.clone(), turn));
         }
         let (sender, answer) = oneshot::channel();
@@ -174,14 +179,15 @@ impl Worker {
         let lane = self.lanes.to(&upstream, self.start.replace(self.start.get().wrapping_add(1)));
         let plan = Rc::new(Plan { bound, lane, tally });
         self.plans.borrow_mut().insert(key, plan.clone());
-        let turn = plan.lane.turn(&snapshot, |address| self.forget(address));
+        let turn = plan.lane.turn(&snapshot, |address| self.lose(address));
         Ok((plan, turn))
     }
 
-    /// An upstream has lost an endpoint. Others may share its address, and their connections there.
-    fn forget(&self, address: &SocketAddr) {
-        if !self.lanes.lead_to(address) {
-            self.pools.forget(address);
+    /// An upstream has lost an endpoint. Whether another shares its address, and the connections there, is looked up at the next sweep:
+    /// a request that comes after thousands were lost should not pay for it.
+    fn lose(&self, address: &SocketAddr) {
+        if self.pools.has(address) {
+            self.lost.borrow_mut().insert(*address);
         }
     }
 
@@ -207,7 +213,10 @@ impl Worker {
         let now = Instant::now();
         self.tell(Ending::Cut, |caller| caller.is_overdue(now));
         self.refresh();
-        self.lanes.sweep(&self.snapshot.borrow(), |address| self.forget(address));
+        self.lanes.sweep(&self.snapshot.borrow(), |address| self.lose(address));
+        let mut lost = self.lost.take();
+        self.lanes.keep(&mut lost);
+        lost.iter().for_each(|address| self.pools.forget(address));
         self.pools.sweep();
     }
 }

@@ -57,6 +57,11 @@ impl Pools {
         }
     }
 
+    /// Whether connections to that address are kept.
+    pub(crate) fn has(&self, address: &SocketAddr) -> bool {
+        self.by_address.borrow().contains_key(address)
+    }
+
     /// An endpoint is gone: connections to it that carry nothing are closed.
     pub(crate) fn forget(&self, address: &SocketAddr) {
         for pool in self.by_address.borrow_mut().remove(address).into_iter().flatten() {

@@ -144,7 +144,7 @@ fn an_idle_connection_is_closed_with_its_endpoint_and_after_a_while() {
         assert_eq!((a.open.get(), b.open.get()), (1, 1));
         world.report(&[Given { endpoints: vec![a.address], ..both }]).await;
         world.get("/fn/pets/f").await;
-        sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_secs(11)).await;
         assert_eq!((a.open.get(), b.open.get()), (1, 0), "its endpoint is gone");
         sleep(Duration::from_secs(100)).await;
         assert_eq!(a.open.get(), 0, "nobody has used it");
@@ -176,6 +176,7 @@ fn an_endpoint_that_another_upstream_has_too_keeps_its_connections() {
         world.get("/fn/b/f").await;
         world.report(&[given[0].clone(), Given { endpoints: vec![], ..given[1].clone() }]).await;
         assert_eq!(world.get("/fn/b/f").await.problem(), "no-endpoint");
+        sleep(Duration::from_secs(11)).await;
         world.get("/fn/a/f").await;
         assert_eq!((backend.accepted.get(), backend.open.get()), (1, 1));
         world.report(&[]).await;
