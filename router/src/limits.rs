@@ -47,8 +47,12 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A JSON body up to this size is checked against the schema; larger ones pass unchecked and are counted.
 pub(crate) const CHECKED_BODY: usize = 1 << 20;
 
-/// The bytes of all JSON bodies that the process holds at once; past it a request is answered `overloaded`.
+/// The bytes of all JSON bodies that the process holds at once, and then of what is sent for them until it is sent; past it a request is
+/// answered `overloaded`. A buffer that grows has up to twice the room that its text needs: that is not counted.
 pub(crate) const COLLECTED: usize = 256 << 20;
+
+/// And of them for one upstream: one that does not read leaves as much to the others.
+pub(crate) const COLLECTED_PER_UPSTREAM: usize = COLLECTED / 2;
 
 /// How long a call may take where neither the caller nor the function says.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(15);

@@ -77,12 +77,10 @@ impl Passage {
         Self { caller, limit, tally: None, asked_end: None, status: LEFT, begun, note }
     }
 
-    /// Limits it as the function's calls are limited, or to less where the caller asks for that.
+    /// Limits it as the function's calls are limited, or to less where the caller asks for that; for a stream that is until its body is
+    /// taken.
     pub(crate) fn limit_as(&mut self, bound: &Bound, asked: Option<Duration>) {
         self.asked_end = asked.and_then(|asked| self.begun.checked_add(asked));
-        if bound.streams {
-            return self.limit_silence();
-        }
         let usual = self.begun + bound.timeout.unwrap_or(limits::DEADLINE);
         self.limit.change(self.asked_end.map_or(usual, |asked| asked.min(usual)));
         self.announce();

@@ -66,7 +66,8 @@ impl Router {
             Log::start(config.access_log, metrics.dropped_lines.clone(), output).map_err(StartError::Thread)?;
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let mut control = JoinSet::new();
-        control.spawn(Planner::new(catalog.clone(), config.kinds, config.validation).run(queue));
+        let collected = Budget::new(limits::COLLECTED, limits::COLLECTED_PER_UPSTREAM);
+        control.spawn(Planner::new(catalog.clone(), config.kinds, config.validation, collected).run(queue));
         let (stopping, stopped) = watch::channel(None);
         let common = Common {
             catalog,
@@ -75,7 +76,6 @@ impl Router {
             metrics: metrics.clone(),
             log,
             orders,
-            collected: Budget::new(limits::COLLECTED),
             connections: limits::connections(workers),
             address,
             stopping: stopped,

@@ -13,7 +13,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
-use crate::budget::Budget;
 use crate::call::target::Target;
 use crate::connection::{self, Caller, Ending};
 use crate::hash::Quick;
@@ -36,8 +35,6 @@ pub(crate) struct Common {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: Log,
     pub(crate) orders: Orders,
-    /// For the bodies that are collected.
-    pub(crate) collected: Budget,
     /// How many connections of callers a worker may have.
     pub(crate) connections: usize,
     /// The address that is listened on.
@@ -53,8 +50,6 @@ pub(crate) struct Worker {
     pub(crate) ids: RequestIds,
     pub(crate) log: Log,
     pub(crate) pools: Pools,
-    /// What all workers may hold of bodies that are collected.
-    pub(crate) collected: Budget,
     /// How many sweeps there were: a clock that costs nothing to read.
     pub(crate) sweeps: Rc<Cell<u32>>,
     /// Counts what comes to no function.
@@ -101,7 +96,6 @@ impl Worker {
             ids: RequestIds::new(),
             log: common.log.clone(),
             pools: Pools::new(&sweeps),
-            collected: common.collected.clone(),
             sweeps,
             no_function: common.metrics.none(number),
             number,

@@ -11,13 +11,14 @@ use crate::body::Body;
 use crate::budget::Share;
 use crate::limits;
 use crate::passage::Passage;
+use crate::plans::Bound;
 
 /// A body, taken.
 pub(super) enum Taken {
     /// None.
     Nothing,
     /// Collected, with its share of what all may hold.
-    Whole { bytes: Bytes, _share: Share },
+    Whole { bytes: Bytes, share: Share },
     /// Left to flow.
     Flowing(Incoming),
 }
@@ -41,15 +42,26 @@ impl Taken {
     pub(super) fn into_body(self) -> Body {
         match self {
             Self::Nothing => Body::Empty,
-            Self::Whole { bytes, .. } => Body::full(bytes),
+            Self::Whole { bytes, share } => Body::full(share.hold(bytes)),
             Self::Flowing(incoming) => Body::Incoming(incoming),
         }
+    }
+
+    /// The body that was made of it. What was collected ends here; its share goes on with what is sent, for as long as that is held.
+    pub(super) fn replaced(self, bytes: Bytes) -> Result<Body, Problem> {
+        let Self::Whole { bytes: text, mut share } = self else { return Ok(Body::full(bytes)) };
+        drop(text);
+        if !share.change(bytes.len()) {
+            return Err(overloaded());
+        }
+        Ok(Body::full(share.hold(bytes)))
     }
 }
 
 /// Takes `body` as `intake` says, within the passage's limit.
 pub(super) async fn take(
     passage: &mut Passage,
+    bound: &Bound,
     intake: Intake,
     headers: &HeaderMap,
     body: Incoming,
@@ -60,8 +72,11 @@ pub(super) async fn take(
         Intake::Arguments { .. } if body.is_end_stream() => Ok(Taken::Nothing),
         Intake::Arguments { limit } => {
             refuse_coded(headers)?;
-            let share = passage.caller.worker.collected.share();
-            passage.limit.within(Box::pin(collect(body, limit, share)).as_mut()).await.map_err(late)?
+            passage
+                .limit
+                .within(Box::pin(collect(body, limit, bound.collected.share())).as_mut())
+                .await
+                .map_err(late)?
         }
     }
 }
@@ -82,14 +97,18 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<T
             return Err(too_large());
         }
         if !share.take(data.len()) {
-            return Err(Problem::new(Reason::Overloaded, "Too many JSON bodies are held at once"));
+            return Err(overloaded());
         }
         if whole.is_empty() && body.is_end_stream() {
-            return Ok(Taken::Whole { bytes: data, _share: share });
+            return Ok(Taken::Whole { bytes: data, share });
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Taken::Whole { bytes: whole.freeze(), _share: share })
+    Ok(Taken::Whole { bytes: whole.freeze(), share })
+}
+
+fn overloaded() -> Problem {
+    Problem::new(Reason::Overloaded, "Too many JSON bodies are held at once")
 }
 
 /// Arguments are read, and not decoded first (RFC 9110, 15.5.16 has the answer's header).

@@ -117,7 +117,11 @@ async fn call(
     if noticed.cookies {
         forward::join_cookies(request.headers_mut());
     }
-    let taken = intake::take(passage, intake, request.headers(), body).await?;
+    let taken = intake::take(passage, &plan.bound, intake, request.headers(), body).await?;
+    // Not before: a body that is collected gets no more time because the answer is a stream.
+    if plan.bound.streams {
+        passage.limit_silence();
+    }
     let outgoing = first_half(&plan, asked.query(), request, &taken)?;
     let shown_path = dry.then(|| outgoing.shown_path());
     let reply = outgoing.reply;
@@ -130,8 +134,11 @@ async fn call(
     }
     let mut upload = None;
     *request.body_mut() = match body {
-        OutgoingBody::Empty => Body::Empty,
-        OutgoingBody::Full(bytes) => Body::full(bytes),
+        OutgoingBody::Empty => {
+            drop(taken);
+            Body::Empty
+        }
+        OutgoingBody::Full(bytes) => taken.replaced(bytes)?,
         OutgoingBody::Stream => taken.into_body(),
         OutgoingBody::Map(map) => taken.into_body().uploaded(map, upload.insert(Rc::new(Upload::of(passage))).clone()),
     };

@@ -17,6 +17,7 @@ use plugins::{BoundCall, Carrier};
 
 pub(crate) use cache::Cache;
 
+use crate::budget::Part;
 use crate::hash::Quick;
 use crate::lanes::Lane;
 use crate::metrics::Tally;
@@ -28,6 +29,8 @@ pub(crate) struct Bound {
     pub(crate) call: Arc<dyn BoundCall>,
     /// How its upstream is spoken to.
     pub(crate) secure: Option<Arc<Secure>>,
+    /// For the bodies that are collected.
+    pub(crate) collected: Part,
     /// How long it may take, where the call says.
     pub(crate) timeout: Option<Duration>,
     /// Whether its answers are streams.

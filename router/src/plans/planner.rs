@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Bound, Key, PlanCache, speaks_tls};
+use crate::budget::Budget;
 use crate::limits;
 use crate::transport::{Secure, SecureError};
 
@@ -73,10 +74,16 @@ struct Known {
 }
 
 impl Planner {
-    /// A planner for functions of these kinds; `validation` holds where an upstream says nothing of it.
-    pub(crate) fn new(catalog: Catalog, kinds: &'static [&'static dyn FunctionKind], validation: Validation) -> Self {
+    /// A planner for functions of these kinds; `validation` holds where an upstream says nothing of it, `collected` is for all bodies
+    /// that are collected.
+    pub(crate) fn new(
+        catalog: Catalog,
+        kinds: &'static [&'static dyn FunctionKind],
+        validation: Validation,
+        collected: Budget,
+    ) -> Self {
         Self {
-            maker: Arc::new(Maker { catalog, kinds, validation, secure: Mutex::default() }),
+            maker: Arc::new(Maker { catalog, kinds, validation, collected, secure: Mutex::default() }),
             known: PlanCache::new(limits::PLANS),
             waiting: HashMap::new(),
             jobs: JoinSet::new(),
@@ -141,6 +148,7 @@ struct Maker {
     catalog: Catalog,
     kinds: &'static [&'static dyn FunctionKind],
     validation: Validation,
+    collected: Budget,
     secure: Mutex<Vec<Prepared>>,
 }
 
@@ -184,6 +192,7 @@ impl Maker {
         };
         Ok(Arc::new(Bound {
             secure,
+            collected: self.collected.part(&upstream.upstream.id),
             timeout: call.timeout(),
             streams: call.streams(),
             carrier: call.carrier(),

@@ -45,6 +45,9 @@ pub(crate) const CONNECTIONS: usize = 100;
 /// The bytes of bodies that the world's worker collects at once.
 pub(crate) const COLLECTED: usize = 3 << 20;
 
+/// And of them for one upstream.
+pub(crate) const COLLECTED_PER_UPSTREAM: usize = 2 << 20;
+
 /// The namespace of what tests discover.
 pub(crate) const NAMESPACE: &str = "gloo-system";
 
@@ -94,7 +97,8 @@ impl World {
         let metrics = Arc::new(Metrics::new(1));
         let (log, _) = Log::start(AccessLog::Off, Arc::default(), Box::new(std::io::sink())).unwrap();
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
-        tasks.spawn(Planner::new(catalog.clone(), KINDS, catalog::model::Validation::Enforce).run(queue));
+        let collected = Budget::new(COLLECTED, COLLECTED_PER_UPSTREAM);
+        tasks.spawn(Planner::new(catalog.clone(), KINDS, catalog::model::Validation::Enforce, collected).run(queue));
         let (stopping, stopped) = watch::channel(None);
         let (address, mut listeners) = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
         let common = Common {
@@ -105,7 +109,6 @@ impl World {
             log,
             orders,
             connections: CONNECTIONS,
-            collected: Budget::new(COLLECTED),
             address,
             stopping: stopped,
         };

@@ -17,7 +17,9 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::limits;
-use crate::testing::{Backend, COLLECTED, Client, JSON_LIMIT, Reply, Speaks, World, request, run, upstream};
+use crate::testing::{
+    Backend, COLLECTED, COLLECTED_PER_UPSTREAM, Client, JSON_LIMIT, Reply, Speaks, World, request, run, upstream,
+};
 
 /// More than all buffers between a sender and a receiver that does not read: sockets, HTTP, and ours.
 const LARGE: usize = 64 << 20;
@@ -50,23 +52,61 @@ fn json_is_collected_up_to_a_limit() {
 fn all_bodies_together_are_limited() {
     run(async {
         let backend = Backend::echo(Speaks::Http1).await;
-        let world = World::start(&[upstream("pets", backend.address, json!({}))]).await;
+        let world = World::start(&["a", "b", "c"].map(|name| upstream(name, backend.address, json!({})))).await;
         let text = " ".repeat(1 << 20);
-        // Each stops one byte before its end, so that it is held.
-        let head =
-            format!("POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{text}", text.len() + 1);
+        let (count, part) = (COLLECTED / text.len(), COLLECTED_PER_UPSTREAM / text.len());
         let mut held = Vec::new();
-        for _ in 0..COLLECTED / text.len() {
-            let mut stream = TcpStream::connect(world.address).await.unwrap();
-            stream.write_all(head.as_bytes()).await.unwrap();
-            held.push(stream);
-        }
-        settle().await;
-        assert_eq!(world.ask(request(Method::POST, "/fn/pets/f", &[], "{}")).await.problem(), "overloaded");
-        assert_eq!(world.get("/fn/pets/f").await.status, 200);
+        // Each stops one byte before its end, so that it is held.
+        let mut hold = async |name, count| {
+            let length = text.len() + 1;
+            let head =
+                format!("POST /fn/{name}/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{text}");
+            for _ in 0..count {
+                let mut stream = TcpStream::connect(world.address).await.unwrap();
+                stream.write_all(head.as_bytes()).await.unwrap();
+                held.push(stream);
+            }
+            settle().await;
+        };
+        let post = async |name| world.ask(request(Method::POST, &format!("/fn/{name}/f"), &[], "{}")).await;
+        hold("a", part).await;
+        assert_eq!(post("a").await.problem(), "overloaded");
+        assert_eq!(post("b").await.status, 200, "one upstream leaves room for the others");
+        hold("b", count - part).await;
+        assert_eq!(post("c").await.problem(), "overloaded");
+        assert_eq!(world.get("/fn/c/f").await.status, 200);
         drop(held);
         settle().await;
+        for name in ["a", "b", "c"] {
+            assert_eq!(post(name).await.status, 200);
+        }
+    });
+}
+
+#[test]
+fn a_body_that_was_sent_is_no_longer_held() {
+    run(async {
+        // Reads everything, and answers what is short.
+        let backend = Backend::serve(Speaks::Http1, |request: Request<Incoming>| async {
+            if request.into_body().collect().await.unwrap().to_bytes().len() > 2 {
+                std::future::pending::<()>().await;
+            }
+            Response::new(Full::<Bytes>::default())
+        });
+        let backend = backend.await;
+        let world = Rc::new(World::start(&[upstream("pets", backend.address, json!({"timeout": 100}))]).await);
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..2 * COLLECTED / (1 << 20) {
+            let world = world.clone();
+            let text = " ".repeat(1 << 20);
+            asked
+                .spawn_local(async move { world.ask(request(Method::POST, "/fn/pets/f", &[], &text)).await.problem() });
+            settle().await;
+        }
         assert_eq!(world.ask(request(Method::POST, "/fn/pets/f", &[], "{}")).await.status, 200);
+        while let Some(reason) = asked.join_next().await {
+            assert_eq!(reason.unwrap(), "deadline");
+        }
     });
 }
 
