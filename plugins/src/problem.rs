@@ -40,6 +40,8 @@ pub enum Reason {
     NotFound,
     /// The function cannot be called with this method.
     MethodNotAllowed,
+    /// The body does not come in time.
+    SlowBody,
     /// Contradicts what is there.
     Conflict,
     /// No longer kept.
@@ -116,6 +118,7 @@ impl Reason {
             row(R::UnknownFunction, "unknown-function", 404, "destination_not_found", Caller, "The upstream has no such function"),
             row(R::NotFound, "not-found", 404, "destination_not_found", Caller, "Nothing is here"),
             row(R::MethodNotAllowed, "method-not-allowed", 405, "http_request_error", Caller, "The function cannot be called with this method"),
+            row(R::SlowBody, "slow-body", 408, "http_request_error", Caller, "The body did not come in time"),
             row(R::Conflict, "conflict", 409, "http_request_error", Caller, "This contradicts what is there"),
             row(R::Gone, "gone", 410, "http_request_error", Caller, "This is no longer kept"),
             row(R::BodyTooLarge, "body-too-large", 413, "http_request_error", Caller, "The body is too large"),

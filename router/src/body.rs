@@ -27,6 +27,8 @@ pub(crate) enum Body {
     Full(Bytes),
     /// As its sender sends it.
     Incoming(Incoming),
+    /// A request's, as its sender sends it: the upload hears what becomes of it.
+    Uploaded(Incoming, Rc<Upload>),
     /// An upstream's, with the connection that carries it.
     Leased(Incoming, Option<Lease>),
     /// Mapped piece by piece.
@@ -71,6 +73,9 @@ impl http_body::Body for Body {
                 _ => Poll::Ready(None),
             },
             Self::Incoming(incoming) => poll(incoming, cx),
+            Self::Uploaded(incoming, upload) => {
+                upload.hear(poll(incoming, cx).map(Option::transpose)).map(Result::transpose)
+            }
             Self::Leased(incoming, lease) => {
                 let frame = ready!(poll(incoming, cx));
                 let over = match &frame {
@@ -94,7 +99,9 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) | Self::Mapped(_) => false,
-            Self::Incoming(incoming) | Self::Leased(incoming, _) => http_body::Body::is_end_stream(incoming),
+            Self::Incoming(incoming) | Self::Uploaded(incoming, _) | Self::Leased(incoming, _) => {
+                http_body::Body::is_end_stream(incoming)
+            }
         }
     }
 
@@ -102,7 +109,9 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Incoming(incoming) | Self::Leased(incoming, _) => http_body::Body::size_hint(incoming),
+            Self::Incoming(incoming) | Self::Uploaded(incoming, _) | Self::Leased(incoming, _) => {
+                http_body::Body::size_hint(incoming)
+            }
             Self::Mapped(_) => SizeHint::default(),
         }
     }
@@ -138,12 +147,12 @@ impl Mapped {
             let Some(map) = &mut self.map else {
                 return Poll::Ready(self.out.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             };
-            let stepped = ready!(step(&mut self.inner, &mut **map, &mut self.out, cx));
+            let stepped = step(&mut self.inner, &mut **map, &mut self.out, cx);
             let over = match &self.upload {
-                Some(upload) => upload.hear(stepped)?,
-                None => stepped?,
+                Some(upload) => upload.hear(stepped),
+                None => stepped,
             };
-            if over {
+            if ready!(over)? {
                 self.map = None;
             }
         }

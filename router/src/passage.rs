@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub(crate) struct Passage {
     pub(crate) asked_end: Option<Instant>,
     /// The status of the answer, once there is one.
     pub(crate) status: u16,
+    /// Its body, where that is streamed.
+    upload: Option<Rc<Upload>>,
     begun: Instant,
     note: Option<Box<Note>>,
 }
@@ -74,7 +76,7 @@ impl Passage {
         });
         let limit = Limit::new(&worker.timers, begun + limits::DEADLINE);
         caller.expect_until(begun + limits::DEADLINE);
-        Self { caller, limit, tally: None, asked_end: None, status: LEFT, begun, note }
+        Self { caller, limit, tally: None, asked_end: None, status: LEFT, upload: None, begun, note }
     }
 
     /// Limits it as the function's calls are limited, or to less where the caller asks for that; for a stream that is until its body is
@@ -106,6 +108,26 @@ impl Passage {
         self.limit.end().map(|end| end.saturating_duration_since(now))
     }
 
+    /// What hears of its body from now on.
+    pub(crate) fn upload(&mut self) -> Rc<Upload> {
+        let upload = Upload {
+            caller: self.caller.clone(),
+            life: self.limit.life(),
+            awaited: Cell::new(false),
+            problem: Cell::new(None),
+        };
+        self.upload.insert(Rc::new(upload)).clone()
+    }
+
+    /// What its body did that it ends with `reason`: a body that is wrong is why the upstream's connection broke, and one that is waited
+    /// for is why there is no answer. On a stream both sides may be waited for, and that says nothing.
+    pub(crate) fn fault_of_body(&self, reason: Reason) -> Option<Problem> {
+        let upload = self.upload.as_ref()?;
+        let late =
+            || (reason == Reason::Deadline && upload.awaited.get() && !self.limit.is_for_silence()).then(slow_body);
+        upload.problem.take().or_else(late)
+    }
+
     /// Where it is tried.
     pub(crate) fn note_endpoint(&mut self, endpoint: SocketAddr) {
         if let Some(note) = &mut self.note {
@@ -119,6 +141,11 @@ impl Passage {
         if let Some(note) = &mut self.note {
             note.problem = Some(reason);
         }
+    }
+
+    /// Why its answer breaks off.
+    fn note_end(&mut self, reason: Reason) {
+        self.note_problem(self.fault_of_body(reason).map_or(reason, |problem| problem.reason));
     }
 }
 
@@ -148,40 +175,42 @@ impl Drop for Passage {
     }
 }
 
-/// What becomes of a request's body while it is mapped and sent.
+/// A body that ends before it is whole.
+pub(crate) fn broken_off() -> Problem {
+    Problem::new(Reason::MalformedBody, "The body broke off")
+}
+
+/// A body that did not come within the limit.
+pub(crate) fn slow_body() -> Problem {
+    Problem::new(Reason::SlowBody, "The body did not come within the time that the call has")
+}
+
+/// What becomes of a request's body while it is sent.
 pub(crate) struct Upload {
     caller: Rc<Caller>,
     /// Where signs of life are noted, if silence is limited.
     life: Option<Rc<Cell<Instant>>>,
+    /// Whether the upstream would take more than the caller has sent.
+    awaited: Cell<bool>,
     problem: Cell<Option<Problem>>,
 }
 
 impl Upload {
-    /// Of the body of that request.
-    pub(crate) fn of(passage: &Passage) -> Self {
-        Self { caller: passage.caller.clone(), life: passage.limit.life(), problem: Cell::new(None) }
-    }
-
-    /// Hears how a piece of it was mapped. A problem stays here: the upstream's connection would make another of it.
-    pub(crate) fn hear<T>(&self, mapped: Result<T, BodyError>) -> Result<T, BodyError> {
+    /// Hears of the next piece of it. A problem stays here: the upstream's connection would make another of it.
+    pub(crate) fn hear<T>(&self, piece: Poll<Result<T, BodyError>>) -> Poll<Result<T, BodyError>> {
+        self.awaited.set(piece.is_pending());
+        let piece = ready!(piece);
         if let Some(life) = &self.life {
             let now = Instant::now();
             life.set(now);
             self.caller.expect_until(now + limits::STREAM_SILENCE);
         }
-        mapped.map_err(|error| match error.downcast::<Problem>() {
-            Ok(problem) => {
-                let told = problem.to_string().into();
-                self.problem.set(Some(*problem));
-                told
-            }
-            Err(error) => error,
-        })
-    }
-
-    /// What was wrong with it.
-    pub(crate) fn problem(&self) -> Option<Problem> {
-        self.problem.take()
+        Poll::Ready(piece.map_err(|error| {
+            let problem = error.downcast().map_or_else(|_| broken_off(), |problem| *problem);
+            let told = problem.to_string().into();
+            self.problem.set(Some(problem));
+            told
+        }))
     }
 }
 
@@ -214,13 +243,13 @@ impl http_body::Body for Last {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                passage.note_problem(Reason::Reset);
+                passage.note_end(Reason::Reset);
                 tracing::debug!(%error, "an answer broke off");
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => passage.limit.poll_over(cx).map(|_| {
-                passage.note_problem(Reason::Deadline);
+                passage.note_end(Reason::Deadline);
                 Some(Err("the answer was not over in time".into()))
             }),
         }

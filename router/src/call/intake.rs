@@ -4,13 +4,12 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use plugins::{Content, Intake, Problem, Reason};
+use plugins::{BodyMap, Content, Intake, Problem, Reason};
 
-use super::late;
 use crate::body::Body;
 use crate::budget::Share;
 use crate::limits;
-use crate::passage::Passage;
+use crate::passage::{Passage, broken_off, slow_body};
 use crate::plans::Bound;
 
 /// A body, taken.
@@ -38,8 +37,20 @@ impl Taken {
         matches!(self, Self::Whole { bytes, .. } if bytes.len() > limits::CHECKED_BODY)
     }
 
-    /// What flows through.
-    pub(super) fn into_body(self) -> Body {
+    /// Itself, as the body that is sent.
+    pub(super) fn sent(self, passage: &mut Passage) -> Body {
+        match self {
+            Self::Flowing(incoming) if !incoming.is_end_stream() => Body::Uploaded(incoming, passage.upload()),
+            other => other.into_body(),
+        }
+    }
+
+    /// The same through `map`.
+    pub(super) fn mapped(self, map: Box<dyn BodyMap>, passage: &mut Passage) -> Body {
+        self.into_body().uploaded(map, passage.upload())
+    }
+
+    fn into_body(self) -> Body {
         match self {
             Self::Nothing => Body::Empty,
             Self::Whole { bytes, share } => Body::full(share.hold(bytes)),
@@ -72,18 +83,15 @@ pub(super) async fn take(
         Intake::Arguments { .. } if body.is_end_stream() => Ok(Taken::Nothing),
         Intake::Arguments { limit } => {
             refuse_coded(headers)?;
-            passage
-                .limit
-                .within(Box::pin(collect(body, limit, bound.collected.share())).as_mut())
-                .await
-                .map_err(late)?
+            let mut collecting = Box::pin(collect(body, limit, bound.collected.share()));
+            passage.limit.within(collecting.as_mut()).await.map_err(|_| slow_body())?
         }
     }
 }
 
 async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<Taken, Problem> {
     let too_large = || {
-        let detail = format!("A JSON body may have {} KiB here; other types are streamed", limit >> 10);
+        let detail = format!("A JSON body may have {} KiB here", limit >> 10);
         Problem::new(Reason::BodyTooLarge, detail)
     };
     if body.size_hint().lower() > limit as u64 {
@@ -91,7 +99,7 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<T
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Reason::MalformedBody, "The body broke off"))?;
+        let frame = frame.map_err(|_| broken_off())?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Err(too_large());

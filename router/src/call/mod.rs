@@ -28,7 +28,7 @@ use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
 use crate::lanes::Turn;
-use crate::passage::{Last, Passage, Upload};
+use crate::passage::{Last, Passage};
 use crate::plans::Plan;
 use crate::plans::planner::PlanError;
 use crate::timers::Over;
@@ -132,22 +132,20 @@ async fn call(
         forward::complete(shown.headers_mut(), target.base);
         return Ok(shown.map(Body::full));
     }
-    let mut upload = None;
     *request.body_mut() = match body {
         OutgoingBody::Empty => {
             drop(taken);
             Body::Empty
         }
         OutgoingBody::Full(bytes) => taken.replaced(bytes)?,
-        OutgoingBody::Stream => taken.into_body(),
-        OutgoingBody::Map(map) => taken.into_body().uploaded(map, upload.insert(Rc::new(Upload::of(passage))).clone()),
+        OutgoingBody::Stream => taken.sent(passage),
+        OutgoingBody::Map(map) => taken.mapped(map, passage),
     };
     let answered = match send(passage, &plan, &turn, slot).await {
         Ok(response) => answer::take(passage, &plan, reply, response, target.base).await,
         Err(problem) => Err(problem),
     };
-    // What is wrong with the body comes first: it is why the upstream's connection broke.
-    answered.map_err(|problem| upload.and_then(|upload| upload.problem()).unwrap_or(problem))
+    answered.map_err(|problem| passage.fault_of_body(problem.reason).unwrap_or(problem))
 }
 
 /// Finds the function and its plan. One that changes while its plan is made is looked up once more.

@@ -308,6 +308,52 @@ fn what_is_wrong_with_a_body_on_its_way_is_said() {
     });
 }
 
+/// No chunk begins like that.
+const MALFORMED: &str = "5\r\nhello\r\nZZ\r\n";
+
+#[test]
+fn a_malformed_body_is_its_senders_fault() {
+    run(async {
+        let head =
+            "POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (intake, speaks, grpc) in [
+            ("json", Speaks::Http1, false),
+            ("stream", Speaks::Http1, false),
+            ("stream", Speaks::Http2(100), true),
+            ("map", Speaks::Http1, false),
+        ] {
+            let backend = Backend::echo(speaks).await;
+            let world =
+                World::start(&[upstream("pets", backend.address, json!({"intake": intake, "grpc": grpc}))]).await;
+            let answer = world.raw(&format!("{head}{MALFORMED}")).await;
+            assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("malformed-body"), "{intake}: {answer}");
+        }
+    });
+}
+
+#[test]
+fn a_malformed_body_is_its_senders_fault_once_the_answer_has_begun_too() {
+    run(async {
+        let mirror = |request: Request<Incoming>| async { Response::new(request.into_body()) };
+        let backend = Backend::serve(Speaks::Http1, mirror).await;
+        for intake in ["stream", "map"] {
+            let world = World::start(&[upstream("pets", backend.address, json!({"intake": intake}))]).await;
+            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            let head =
+                "POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut answer = [0; 4096];
+            let read = stream.read(&mut answer).await.unwrap();
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+            stream.write_all(MALFORMED.as_bytes()).await.unwrap();
+            _ = stream.read_to_end(&mut Vec::new()).await;
+            let metrics = world.metrics_text();
+            let counted = "portolan_problems_total{reason=\"malformed-body\",blame=\"caller\"} 1";
+            assert!(metrics.contains(counted), "{intake}: {metrics}");
+        }
+    });
+}
+
 #[test]
 fn a_map_that_fails_later_resets_the_stream() {
     run(async {

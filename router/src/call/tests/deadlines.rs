@@ -155,13 +155,15 @@ fn a_caller_that_goes_on_sending_is_not_silent() {
 #[test]
 fn a_body_that_does_not_come_is_not_waited_for() {
     run(async {
-        for binding in [json!({}), json!({"streams": true})] {
-            let world = World::start(&[upstream("pets", "127.0.0.1:1".parse().unwrap(), binding)]).await;
+        let backend = Backend::echo(Speaks::Http1).await;
+        for binding in [json!({}), json!({"streams": true}), json!({"intake": "stream"}), json!({"intake": "map"})] {
+            let world = World::start(&[upstream("pets", backend.address, binding)]).await;
             let begun = Instant::now();
             let head =
                 "POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc";
-            assert!(world.raw(head).await.starts_with("HTTP/1.1 504"));
+            assert!(world.raw(head).await.starts_with("HTTP/1.1 408"));
             assert_eq!(begun.elapsed().as_secs(), 15);
+            assert!(world.metrics_text().contains("portolan_problems_total{reason=\"slow-body\",blame=\"caller\"} 1"));
         }
     });
 }
