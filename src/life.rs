@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use discovery::board::{State, Status};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Mutex;
 
@@ -54,6 +55,22 @@ pub(crate) fn notify(state: &str) {
     };
     if let Err(error) = send() {
         tracing::warn!(%error, "daemon.notify_failed");
+    }
+}
+
+/// Lets this process open as many files as it ever may: each connection is one, and the usual limit is low for the sake of programs that
+/// wait for them with select(2).
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let (old, new) = (limit.current, limit.maximum);
+    if old == new {
+        return;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: new, maximum: new }) {
+        Ok(()) => tracing::info!(old, new, "daemon.open_files"),
+        Err(error) => {
+            tracing::warn!(%error, old, new, "daemon.open_files: the old limit holds, and callers' connections get half of it")
+        }
     }
 }
 

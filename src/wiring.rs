@@ -88,6 +88,7 @@ type Notes = Vec<(&'static str, String)>;
 impl Daemon {
     /// Starts everything, in the order in which the data flow. A port in use is an error that names its flag.
     pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
+        life::raise_open_files();
         let (stopper, stop) = stop::pair();
         let (mut tasks, mut registrars) = (JoinSet::new(), JoinSet::new());
         let keys = watch::Sender::new(admin::Keys::new(&config, config.tokens.admin.clone())?);

@@ -16,12 +16,23 @@ pub(crate) const HTTP2_IDLE_SWEEPS: u32 = 30;
 /// Callers' connections of the whole process at most; more wait in the listeners' backlogs.
 const CONNECTIONS: usize = 65_536;
 
-/// Callers' connections of one worker: its part of what there may be, and of the descriptors half. The rest is for upstreams.
+/// Callers' connections that each worker may have however little there is: the kernel does not spread them evenly, and one with few
+/// would let its callers wait beside idle ones.
+const CONNECTIONS_PER_WORKER: usize = 64;
+
+/// Callers' connections of one worker.
 pub(crate) fn connections(workers: usize) -> usize {
-    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let half = descriptors.map_or(CONNECTIONS, |n| usize::try_from(n / 2).unwrap_or(usize::MAX));
-    (CONNECTIONS.min(half) / workers).max(1)
+    part(rustix::process::getrlimit(rustix::process::Resource::Nofile).current, workers)
 }
+
+/// A worker's part of what there may be, and of the descriptors half. The rest is for upstreams.
+fn part(descriptors: Option<u64>, workers: usize) -> usize {
+    let half = descriptors.map_or(CONNECTIONS, |n| usize::try_from(n / 2).unwrap_or(usize::MAX));
+    (CONNECTIONS.min(half) / workers).max(CONNECTIONS_PER_WORKER)
+}
+
+/// How often at most a worker says that it takes no more connections.
+pub(crate) const FULL_PAUSE: Duration = Duration::from_secs(60);
 
 /// Connections that the kernel holds until a worker takes them: its usual own limit.
 pub(crate) const BACKLOG: i32 = 4096;
@@ -110,3 +121,22 @@ pub(crate) const SERIES: usize = 1000;
 
 /// A caller's `X-Request-Id` longer than this is replaced: it goes into every log line.
 pub(crate) const REQUEST_ID: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_its_part_of_the_connections() {
+        for (descriptors, workers, expected) in [
+            (None, 1, 65_536),
+            (None, 16, 4_096),
+            (Some(1 << 20), 16, 4_096),
+            (Some(1024), 1, 512),
+            (Some(1024), 16, 64),
+            (Some(0), 1, 64),
+        ] {
+            assert_eq!(part(descriptors, workers), expected, "{descriptors:?} {workers}");
+        }
+    }
+}

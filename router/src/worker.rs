@@ -215,6 +215,19 @@ impl Worker {
     }
 }
 
+/// Says that further callers wait, at most every [`limits::FULL_PAUSE`]: `told` is when that was last.
+fn tell_full(number: usize, connections: usize, told: &mut Option<Instant>) {
+    let now = Instant::now();
+    if told.is_none_or(|told| now.duration_since(told) >= limits::FULL_PAUSE) {
+        *told = Some(now);
+        tracing::warn!(
+            number,
+            connections,
+            "a worker has all connections that it may have, and further callers wait: let the process open more files (ulimit -n, LimitNOFILE=)"
+        );
+    }
+}
+
 /// Runs a worker until it is told to stop and its requests are over, or cut off. The body of its thread.
 pub(crate) fn run(number: usize, common: &Common, listener: TcpListener) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -231,6 +244,7 @@ pub(crate) async fn serve(number: usize, common: &Common, listener: TcpListener)
     let mut stopping = common.stopping.clone();
     let mut connections = JoinSet::new();
     let mut refused = false;
+    let mut told = None;
     let mut sweep = tokio::time::interval(limits::SWEEP);
     let end = loop {
         tokio::select! {
@@ -238,6 +252,9 @@ pub(crate) async fn serve(number: usize, common: &Common, listener: TcpListener)
                 Ok((stream, peer)) => {
                     refused = false;
                     connections.spawn_local(connection::serve(worker.welcome(peer, common.address), stream));
+                    if connections.len() >= common.connections {
+                        tell_full(number, common.connections, &mut told);
+                    }
                 }
                 Err(error) => {
                     // It may go on for as long as descriptors are scarce: once is enough.

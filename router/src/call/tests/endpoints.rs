@@ -61,8 +61,6 @@ fn callers_beyond_the_limit_wait() {
         assert!(timeout(Duration::from_secs(1), asked.as_mut()).await.is_err());
         held.pop();
         assert_eq!(asked.await.unwrap().status(), 404);
-        let (one, eight) = (limits::connections(1), limits::connections(8));
-        assert!(eight >= 1 && eight * 8 <= one && one <= 65_536, "{one} {eight}");
     });
 }
 
