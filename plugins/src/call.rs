@@ -135,8 +135,10 @@ pub enum Fit {
     Fits,
     /// They do not, and the upstream's `validation` is `report`.
     Unfit,
-    /// They were not looked at: `validation` is `off`, they were too large, or there is no schema.
+    /// They were not looked at, as that would take too long.
     Unchecked,
+    /// They were not to be looked at: `validation` is `off`, or there is no schema.
+    Unasked,
 }
 
 /// The body that is sent. Unless it is the caller's own ([`OutgoingBody::Stream`]), the caller's `Content-*` headers describe a body

@@ -9,6 +9,7 @@ mod coerce;
 mod cost;
 mod faults;
 mod formats;
+mod looks;
 mod pointer;
 mod query;
 mod schema;

@@ -7,9 +7,10 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationError};
 use serde_json::Value;
 
-use super::cost;
-use super::faults::describe_all;
+use super::cost::Cost;
+use super::faults::{describe_all, fault};
 use super::formats::format;
+use crate::call::Fit;
 use crate::problem::Fault;
 
 /// The steps that one match of a backtracking pattern may take: about a millisecond.
@@ -21,25 +22,29 @@ const MAX_PATTERN: usize = 256 << 10;
 /// The keywords that are left out of one schema before it is given up.
 const MAX_REPAIRS: usize = 64;
 
+/// What is wrong where it would take too long to say more.
+const TOO_MUCH: &str = "does not fit; there is too much to say where";
+
 /// A compiled schema.
 #[derive(Debug)]
-pub(crate) struct Validator(jsonschema::Validator);
+pub(crate) struct Validator {
+    compiled: jsonschema::Validator,
+    cost: Cost,
+}
 
 impl Validator {
     /// Compiles `schema`, whose references are pointers into itself. The error is for a person.
     pub(crate) fn new(schema: &Value) -> Result<Self, String> {
-        if !cost::is_bearable(schema) {
-            return Err("alternatives within alternatives make it too costly to check a value".into());
-        }
+        let made = |compiled, schema| Self { compiled, cost: Cost::of(schema) };
         let mut error = match build(schema) {
-            Ok(validator) => return Ok(Self(validator)),
+            Ok(validator) => return Ok(made(validator, schema)),
             Err(error) => error,
         };
         let mut repaired = schema.clone();
         drop_patterns(&mut repaired);
         for _ in 0..MAX_REPAIRS {
             error = match build(&repaired) {
-                Ok(validator) => return Ok(Self(validator)),
+                Ok(validator) => return Ok(made(validator, &repaired)),
                 Err(error) if matches!(error.kind(), ValidationErrorKind::Referencing(_)) => error,
                 Err(error) if drop_at(&mut repaired, error.instance_path().as_str()) => error,
                 Err(error) => return Err(error.masked().to_string()),
@@ -51,18 +56,27 @@ impl Validator {
         Err(error.masked().to_string())
     }
 
-    /// Whether `value` fits, and if not, what is wrong.
-    pub(crate) fn check(&self, value: &Value) -> Result<(), Vec<Fault>> {
-        if self.0.is_valid(value) {
-            return Ok(());
+    /// Whether `value` fits, and if not, what is wrong. It is unchecked where that would take too long.
+    pub(crate) fn check(&self, value: &Value) -> Result<Fit, Vec<Fault>> {
+        if !self.cost.allows_verdict(value) {
+            return Ok(Fit::Unchecked);
         }
-        Err(describe_all(self.0.iter_errors(value)))
+        if self.compiled.is_valid(value) {
+            return Ok(Fit::Fits);
+        }
+        if !self.cost.allows_faults(value) {
+            return Err(vec![fault(&[], TOO_MUCH)]);
+        }
+        Err(describe_all(self.compiled.iter_errors(value)))
     }
 
-    /// What is wrong with single arguments, whatever is wrong with them together.
+    /// What is wrong with single arguments, whatever is wrong with them together. Nothing where that would take too long.
     pub(crate) fn faults_of_values(&self, value: &Value) -> Vec<Fault> {
+        if !self.cost.allows_faults(value) {
+            return Vec::new();
+        }
         let single = |error: &ValidationError<'_>| error.evaluation_path().as_str().starts_with("/properties/");
-        describe_all(self.0.iter_errors(value).filter(single))
+        describe_all(self.compiled.iter_errors(value).filter(single))
     }
 }
 

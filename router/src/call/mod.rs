@@ -178,15 +178,13 @@ fn options(allow: &'static str) -> Response<Body> {
 
 /// The bound call's first half, and what is counted of it.
 fn first_half(plan: &Plan, query: Option<&str>, request: &Request<Body>, taken: &Taken) -> Result<Outgoing, Problem> {
-    let unchecked = taken.unchecked();
-    if unchecked {
-        plan.tally.count_unchecked();
-    }
     let (method, headers) = (request.method(), request.headers());
-    let outgoing =
-        plan.bound.call.request(Arguments { method, query, headers, content: taken.content(), unchecked })?;
-    if outgoing.fit == Fit::Unfit {
-        plan.tally.count_reported();
+    let (content, unchecked) = (taken.content(), taken.unchecked());
+    let outgoing = plan.bound.call.request(Arguments { method, query, headers, content, unchecked })?;
+    match outgoing.fit {
+        Fit::Unfit => plan.tally.count_reported(),
+        Fit::Unchecked => plan.tally.count_unchecked(),
+        Fit::Fits | Fit::Unasked => {}
     }
     Ok(outgoing)
 }

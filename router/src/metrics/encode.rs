@@ -17,7 +17,9 @@ impl Collector for Metrics {
         requests(&mut encoder, &sums)?;
         durations(&mut encoder, &sums)?;
         let name = "portolan_requests_unchecked";
-        counters(&mut encoder, name, "Requests whose input was too large to be checked", &sums, |sum| sum.unchecked)?;
+        counters(&mut encoder, name, "Requests whose input would have taken too long to check", &sums, |sum| {
+            sum.unchecked
+        })?;
         let name = "portolan_requests_reported";
         counters(&mut encoder, name, "Requests whose input does not fit the schema and passed", &sums, |sum| {
             sum.reported

@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     further: AtomicU64,
     durations: [AtomicU64; BOUNDS.len() + 1],
     nanoseconds: AtomicU64,
-    /// Requests whose input was too large to be checked.
+    /// Requests whose input passed, as it would have taken too long to check.
     unchecked: AtomicU64,
     /// Requests whose input does not fit and passed (`validation: report`).
     reported: AtomicU64,

@@ -116,7 +116,11 @@ impl BoundCall for Call {
             body,
             reply: Reply::Usual,
             secrets: Vec::new(),
-            fit: if self.unfit { Fit::Unfit } else { Fit::Fits },
+            fit: match arguments.unchecked {
+                true => Fit::Unchecked,
+                false if self.unfit => Fit::Unfit,
+                false => Fit::Fits,
+            },
         })
     }
 

@@ -83,8 +83,8 @@ impl BoundCall for Call {
         let own = self.take_headers(&mut map, arguments.headers);
         let named = Value::Object(map);
         let Value::Object(map) = &named else { unreachable!("made an object above") };
-        let checks = (!arguments.unchecked).then_some(if raw { &self.checks.beside_raw } else { &self.checks.all });
-        let validator = checks.and_then(Option::as_ref);
+        let asked = if raw { &self.checks.beside_raw } else { &self.checks.all };
+        let validator = asked.as_ref().filter(|_| !arguments.unchecked);
         let result = self.index.place(&self.operation, map, raw, self.checks.enforce).map_err(|mut faults| {
             let more = validator.filter(|_| self.checks.enforce).map(|v| v.faults_of_values(&named));
             let new = |fault: &Fault| faults.iter().all(|known| known.pointer != fault.pointer);
@@ -93,7 +93,11 @@ impl BoundCall for Call {
             faults
         });
         let outgoing = result.and_then(|given| {
-            let fit = self.fit(validator, &named)?;
+            let fit = match validator {
+                None if asked.is_none() => Fit::Unasked,
+                None => Fit::Unchecked,
+                Some(validator) => self.fit(validator, &named)?,
+            };
             self.write(&given, &own, &arguments, raw, fit).map_err(|fault| vec![fault])
         });
         outgoing.map_err(|faults| refuse(faults, whole))
@@ -178,12 +182,10 @@ impl Call {
         own
     }
 
-    fn fit(&self, validator: Option<&Validator>, named: &Value) -> Result<Fit, Vec<Fault>> {
-        match validator.map(|validator| validator.check(named)) {
-            None => Ok(Fit::Unchecked),
-            Some(Ok(())) => Ok(Fit::Fits),
-            Some(Err(faults)) if self.checks.enforce => Err(faults),
-            Some(Err(_)) => Ok(Fit::Unfit),
+    fn fit(&self, validator: &Validator, named: &Value) -> Result<Fit, Vec<Fault>> {
+        match validator.check(named) {
+            Err(_) if !self.checks.enforce => Ok(Fit::Unfit),
+            checked => checked,
         }
     }
 }

@@ -24,7 +24,7 @@ fn validation_refuses_reports_or_looks_away() {
     assert!(order(Some(Validation::Enforce)).post(&long).is_err());
     assert_eq!(order(Some(Validation::Report)).post(&long).unwrap().fit, Fit::Unfit);
     assert_eq!(order(Some(Validation::Report)).post(&json!({ "id": "x" })).unwrap().fit, Fit::Fits);
-    assert_eq!(order(Some(Validation::Off)).post(&long).unwrap().fit, Fit::Unchecked);
+    assert_eq!(order(Some(Validation::Off)).post(&long).unwrap().fit, Fit::Unasked);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_is_required_can_be_left_out_where_nothing_is_enforced() {
         } }] },
     });
     for (validation, expected) in
-        [(Validation::Enforce, None), (Validation::Report, Some(Fit::Unfit)), (Validation::Off, Some(Fit::Unchecked))]
+        [(Validation::Enforce, None), (Validation::Report, Some(Fit::Unfit)), (Validation::Off, Some(Fit::Unasked))]
     {
         let spec = UpstreamSpec {
             hints: Hints { validation: Some(validation), ..Hints::default() },
@@ -114,6 +114,18 @@ fn large_input_passes_unchecked() {
         unchecked: true,
     });
     assert_eq!(outgoing.unwrap().fit, Fit::Unchecked);
+}
+
+#[test]
+fn a_costly_schema_can_be_called() {
+    let next = |level: usize| json!({ "$ref": format!("#/properties/$query/properties/q/$defs/L{level}") });
+    let level = |level: usize| (format!("L{level}"), json!({ "oneOf": [next(level + 1), next(level + 1)] }));
+    let levels: serde_json::Map<String, Value> = (0..30).map(level).chain([("L30".into(), json!(true))]).collect();
+    let call = bind(json!({ "$defs": levels, "oneOf": [{ "type": "null" }, next(0)] })).unwrap();
+    let (headers, method) = (HeaderMap::new(), Method::POST);
+    let content = Content::Json(br#"{"q":"x"}"#);
+    let arguments = Arguments { method: &method, query: None, headers: &headers, content, unchecked: false };
+    assert_eq!(call.request(arguments).unwrap().fit, Fit::Unchecked);
 }
 
 #[test]
