@@ -106,10 +106,16 @@ impl Coerce {
         Value::String(text)
     }
 
+    /// Whether an array is wanted and no text.
+    pub(crate) fn is_list(&self) -> bool {
+        self.items.is_some() && !self.scalars.any(Types::STRING)
+    }
+
     /// The text of a header or a cookie: commas separate the items where an array is wanted.
     pub(crate) fn line(&self, text: String) -> Value {
         match &self.items {
-            Some(items) if !self.scalars.any(Types::STRING) && self.scalar(&text).is_none() => {
+            Some(_) if self.is_list() && text.is_empty() && !self.scalars.any(Types::NULL) => Value::Array(Vec::new()),
+            Some(items) if self.is_list() && self.scalar(&text).is_none() => {
                 text.split(',').map(|item| items.text(item.trim().to_owned())).collect()
             }
             _ => self.text(text),

@@ -18,9 +18,7 @@ mod style;
 mod tests;
 mod write;
 
-use std::borrow::Cow;
-
-use http::{HeaderMap, HeaderName, Method, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, response};
 use serde_json::{Map, Value};
 
 use self::body::Writer;
@@ -161,13 +159,12 @@ impl Call {
             if placed || map.contains_key(&parameter.name) {
                 continue;
             }
+            let coerce = self.coerce.named(form.name()).and_then(|form| form.named(&parameter.name));
             let text = match &self.headers[index] {
-                Some(name) => headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed),
-                None => cookie(headers, &parameter.name).map(Cow::Owned),
+                Some(name) => field(headers, name),
+                None => cookie(headers, &parameter.name, coerce.is_some_and(Coerce::is_list)),
             };
             if let Some(text) = text {
-                let coerce = self.coerce.named(form.name()).and_then(|form| form.named(&parameter.name));
-                let text = text.into_owned();
                 let value = match coerce {
                     Some(coerce) if parameter.content.is_none() => coerce.line(text),
                     Some(coerce) => serde_json::from_str(&text).unwrap_or_else(|_| coerce.text(text)),
@@ -190,11 +187,20 @@ impl Call {
     }
 }
 
-/// The value of one of the caller's own cookies.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The value of one of the caller's own headers: several lines say the same as one with commas (RFC 9110, 5.3).
+fn field(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Result<Vec<&str>, _> = headers.get_all(name).iter().map(HeaderValue::to_str).collect();
+    lines.ok().filter(|lines| !lines.is_empty()).map(|lines| lines.join(","))
+}
+
+/// The value of one of the caller's own cookies. One that is there twice is an exploded list; where none is wanted, the first counts, as
+/// which one the upstream takes is its own matter (RFC 6265, 4.2.2).
+fn cookie(headers: &HeaderMap, name: &str, list: bool) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(n, _)| *n == name).map(|(_, value)| value.to_owned())
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let values = pairs.filter(|(n, _)| *n == name).map(|(_, value)| value);
+    let values: Vec<&str> = values.take(if list { usize::MAX } else { 1 }).collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Where the whole JSON was the body, pointers begin there.

@@ -1,9 +1,9 @@
 //! Runs the case files.
 //!
 //! A file is a list of groups: an `operation` (with `schema`s), its `definitions`, the upstream's `spec`, and `cases`. A case gives
-//! `query`, `json`, `headers`, `raw` (a body that comes as it is) and `method` (`POST` where it gives `json` or `raw`, else `GET`
-//! where the operation is safe). It expects `path`, and `headers`, `body` (text), `json` or `parts` of a form; or `problem`
-//! and the pointers of its `faults`.
+//! `query`, `json`, `headers` (a list is several lines), `raw` (a body that comes as it is) and `method` (`POST` where it gives `json`
+//! or `raw`, else `GET` where the operation is safe). It expects `path`, and `headers`, `body` (text), `json` or `parts` of a form; or
+//! `problem` and the pointers of its `faults`.
 
 use catalog::model::UpstreamSpec;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -112,7 +112,12 @@ fn check(fixture: &Fixture, case: &Case) -> Result<(), String> {
 }
 
 fn run(fixture: &Fixture, case: &Case) -> Result<Outgoing, Problem> {
-    let mut headers: HeaderMap = case.headers.iter().map(|(name, value)| (header(name), value_of(value))).collect();
+    let mut headers = HeaderMap::new();
+    for (name, value) in &case.headers {
+        for line in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            headers.append(header(name), value_of(line));
+        }
+    }
     let method = match &case.method {
         Some(name) => name.parse().unwrap(),
         None if case.json.is_some() || case.raw.is_some() || !fixture.call.safe => Method::POST,
