@@ -1,7 +1,9 @@
 //! Looks at upstreams that are tables of answers.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Mutex;
+use std::task::Poll;
 
 use catalog::model::{Hints, UpstreamId, UpstreamSpec};
 use futures_util::FutureExt;
@@ -26,6 +28,8 @@ struct Answers {
     otherwise: Option<Fetched>,
     /// What was asked, in order; with ` unless ETAG` where it was asked conditionally.
     asked: Mutex<Vec<String>>,
+    /// How much must be asked before anything is answered.
+    together: usize,
     worked: Mutex<usize>,
 }
 
@@ -71,7 +75,12 @@ impl Fetch for Answers {
                 fetched.status = StatusCode::NOT_MODIFIED;
             }
         }
-        ready(answered).boxed()
+        let mut answered = Some(answered);
+        poll_fn(move |_| match self.asked.lock().unwrap().len() < self.together {
+            true => Poll::Pending,
+            false => Poll::Ready(answered.take().expect("asked once")),
+        })
+        .boxed()
     }
 
     fn exchange(&self, _: http::Request<Body>) -> BoxFuture<'_, Result<Response<Body>, FetchError>> {
@@ -123,8 +132,11 @@ fn functions(finding: Result<Finding, ProbeError>) -> Vec<String> {
 
 #[test]
 fn the_most_common_place_costs_one_round_trip() {
-    let upstream = Answers::default().with("/openapi.json", answer(200, DOCUMENT, &[]));
-    assert_eq!(functions(upstream.look(&target(None, None))), ["GET /a"]);
+    let upstream = Answers { together: 3, ..Answers::default() }.with("/openapi.json", answer(200, DOCUMENT, &[]));
+    let target = target(None, None);
+    let mut look = Rest.probe(&target, &upstream);
+    assert!((&mut look).now_or_never().is_none(), "the answers came before all was asked");
+    assert_eq!(functions(look.now_or_never().expect("all is asked at once")), ["GET /a"]);
     assert_eq!(upstream.asked(), OWN_WORD.into_iter().chain(["/openapi.json"]).collect::<Vec<_>>());
     assert_eq!(*upstream.worked.lock().unwrap(), 1);
 }
