@@ -94,7 +94,15 @@ impl Look<'_> {
         let usual = paths.first().filter(|path| self.asked.insert((*path).clone()));
         let ask_usual = OptionFuture::from(usual.map(|path| self.ask(path, None)));
         let (said, mut answer) = join(advertised::locations(self.fetch), ask_usual).await;
-        for location in &said? {
+        let said = match said {
+            // What answered just now is not gone.
+            Err(error) if matches!(answer, Some(Ok(_))) => {
+                self.trouble.get_or_insert(error.into());
+                Vec::new()
+            }
+            said => said?,
+        };
+        for location in &said {
             // What is asked for already is not asked for again.
             let is_usual =
                 |answer: &Answer| answer.as_ref().ok().and_then(advertised::location_of).as_ref() == Some(location);

@@ -297,6 +297,19 @@ fn an_endpoint_that_is_away_or_hangs_is_not_asked_again() {
 }
 
 #[test]
+fn a_document_in_hand_outweighs_a_connection_that_failed() {
+    for place in OWN_WORD {
+        let failing = || Answers::default().failing(place, FetchError::Connect("reset".into()));
+        let upstream = failing().with("/openapi.json", answer(200, DOCUMENT, &[]));
+        assert_eq!(functions(upstream.look(&target(None, None))), ["GET /a"]);
+        let elsewhere = failing().with("/swagger.json", answer(200, DOCUMENT, &[]));
+        assert_eq!(functions(elsewhere.look(&target(None, None))), ["GET /a"]);
+        // Its own word is not known.
+        assert!(matches!(failing().look(&target(None, None)), Err(ProbeError::Fetch(FetchError::Connect(_)))));
+    }
+}
+
+#[test]
 fn paths_are_data() {
     let target = Target { document_paths: ["/only".to_owned()].into(), ..target(None, None) };
     let upstream = Answers::default();
