@@ -74,7 +74,8 @@ async fn call(daemon: &Daemon, group: &Group, case: &Case) -> Answer {
     let mut request = client().request(case.method.as_deref().unwrap_or(default).parse().unwrap(), url);
     for (name, value) in &case.headers {
         if case.json.is_none() || name.to_lowercase() != "content-type" {
-            request = request.header(name, value.as_str().unwrap());
+            let lines = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            request = lines.iter().fold(request, |request, line| request.header(name, line.as_str().unwrap()));
         }
     }
     if let Some(json) = &case.json {
