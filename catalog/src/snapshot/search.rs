@@ -58,13 +58,13 @@ impl Query {
 }
 
 impl Wanted<'_> {
-    /// Whether any of `texts` can fit.
-    fn may_be_in(&self, texts: &[u8]) -> bool {
-        self.is_found || self.words.iter().all(|word| word.find(texts).is_some())
+    /// A word that every function that fits has.
+    fn longest(&self) -> Option<&Finder<'static>> {
+        self.words.iter().copied().filter(|_| !self.is_found).max_by_key(|word| word.needle().len())
     }
 
     fn rank(&self, text: &[u8]) -> Option<Rank> {
-        if !self.may_be_in(text) {
+        if !self.is_found && !self.words.iter().all(|word| word.find(text).is_some()) {
             return None;
         }
         let name = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
@@ -87,10 +87,8 @@ impl Snapshot {
         let mut ranks: [Vec<_>; 4] = Default::default();
         for upstream in self.upstreams(None) {
             let wanted = query.of(&upstream.upstream.name);
-            if !wanted.may_be_in(upstream.texts.all()) {
-                continue;
-            }
-            for (function, text) in upstream.functions.iter().zip(upstream.texts.each()) {
+            for (index, text) in upstream.texts.with(wanted.longest()) {
+                let function = &upstream.functions[index];
                 if let Some(rank) = wanted.rank(text)
                     && keep(upstream, function)
                 {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use super::entry::{FunctionEntry, cut};
 
 /// How much of a description search looks at, in bytes: its first lines say what a function is about.
@@ -37,15 +39,24 @@ impl Texts {
         Self { all: all.into(), ends: ends.into() }
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> &[u8] {
-        self.all.as_bytes()
-    }
-
-    /// Each of them.
-    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
-        let begins = [0].into_iter().chain(self.ends.iter().copied());
-        begins.zip(&self.ends).map(|(begin, end)| &self.all.as_bytes()[begin..*end])
+    /// Each that has `word`, which has no white space in it, by its index; without a word all of them.
+    pub(super) fn with(&self, word: Option<&Finder<'_>>) -> impl Iterator<Item = (usize, &[u8])> {
+        let all = self.all.as_bytes();
+        let (mut next, mut begin) = (0, 0);
+        std::iter::from_fn(move || {
+            let ends = &self.ends[next..];
+            let index = match word {
+                Some(word) => {
+                    let place = begin + word.find(&all[begin..])?;
+                    next + ends.partition_point(|end| *end <= place)
+                }
+                None => next,
+            };
+            let end = *self.ends.get(index)?;
+            let from = if index == next { begin } else { self.ends[index - 1] };
+            (next, begin) = (index + 1, end);
+            Some((index, &all[from..end]))
+        })
     }
 }
 
@@ -55,4 +66,24 @@ fn parts(entry: &FunctionEntry) -> impl Iterator<Item = &str> {
     let description = function.description.as_deref().map(|text| cut(text, SEARCHED_DESCRIPTION));
     let tags = function.tags.iter().map(|tag| &**tag);
     [&*function.name, &*function.origin].into_iter().chain(summary).chain(tags).chain(description)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A word is found in each text that has it, and in no other.
+        #[test]
+        fn those_with_a_word_are_found(texts in prop::collection::vec("[abc]{0,4}\n", 0..8), word in "[abc]{1,3}") {
+            let ends = texts.iter().scan(0, |end, text| { *end += text.len(); Some(*end) }).collect();
+            let all = Texts { all: texts.concat().into(), ends };
+            let with = |word| all.with(word).map(|(index, text)| (index, str::from_utf8(text).unwrap())).collect::<Vec<_>>();
+            let each = || texts.iter().map(String::as_str).enumerate();
+            prop_assert_eq!(with(None), each().collect::<Vec<_>>());
+            prop_assert_eq!(with(Some(&Finder::new(&word))), each().filter(|(_, text)| text.contains(&word)).collect::<Vec<_>>());
+        }
+    }
 }
