@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use catalog::{Catalog, Snapshot};
 use plugins::{Filter, Problem, Reason};
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::call::target::Target;
@@ -230,8 +231,8 @@ fn tell_full(number: usize, connections: usize, told: &mut Option<Instant>) {
 
 /// Runs a worker until it is told to stop and its requests are over, or cut off. The body of its thread.
 pub(crate) fn run(number: usize, common: &Common, listener: TcpListener) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, serve(number, common, listener)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let served = runtime.and_then(|runtime| runtime.block_on(serve(number, common, listener)));
     if let Err(error) = served {
         tracing::error!(%error, number, "a worker ended");
     }

@@ -23,8 +23,9 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::task::{JoinSet, spawn_local};
 use tokio::time::Instant;
 
 pub(crate) use backend::{Backend, Speaks};
@@ -53,8 +54,9 @@ pub(crate) const NAMESPACE: &str = "gloo-system";
 
 /// Runs a test.
 pub(crate) fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, test);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true);
+    runtime.build_local(LocalOptions::default()).unwrap().block_on(test);
 }
 
 /// A gateway with one worker, and its catalog.
