@@ -11,6 +11,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use futures_util::FutureExt;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -129,10 +130,8 @@ pub(crate) async fn serve(caller: Rc<Caller>, stream: TcpStream) {
     _ = stream.set_nodelay(true);
     let Some(Ok((protocol, io))) = caller.obey(preface::read(stream, TokioIo::new), |_| false).await else { return };
     let answering = caller.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let caller = answering.clone();
-        async move { Ok::<_, Infallible>(call::answer(caller, request).await) }
-    });
+    let service =
+        service_fn(move |request: Request<Incoming>| call::answer(answering.clone(), request).map(Ok::<_, Infallible>));
     let ended = match protocol {
         Protocol::Http1 => {
             // Without `pipeline_flush`: with it hyper takes from a body all that it gives, whether or not the caller reads.

@@ -1,7 +1,9 @@
 //! Makes our answer of the upstream's.
 
+use std::pin::{Pin, pin};
+
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header, response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use plugins::{Answer, Problem, Reason, Reply, Whole};
 
@@ -10,14 +12,22 @@ use crate::body::{Body, BodyError, Held};
 use crate::passage::Passage;
 use crate::plans::Plan;
 
+/// Our answer.
+pub(super) enum Answered<'a> {
+    /// At once.
+    Now(Response<Body>),
+    /// When enough of the upstream's body is there.
+    Later(Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + 'a>>),
+}
+
 /// The bound call's second half, and what holds for every function's answer.
-pub(super) async fn take(
-    passage: &mut Passage,
+pub(super) fn take<'a>(
+    passage: &'a mut Passage,
     plan: &Plan,
     reply: Reply,
     response: Response<Body>,
-    base: &str,
-) -> Result<Response<Body>, Problem> {
+    base: &'a str,
+) -> Result<Answered<'a>, Problem> {
     let (mut head, body) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Problem::new(Reason::BadAnswer, "The upstream changed the protocol without being asked to"));
@@ -26,27 +36,38 @@ pub(super) async fn take(
         passage.limit_silence();
     }
     forward::strip_answer(&mut head.headers);
-    let mut answer = match plan.bound.call.response(reply, &mut head) {
-        Answer::Stream => Response::from_parts(head, body),
+    Ok(match plan.bound.call.response(reply, &mut head) {
+        Answer::Stream => now(head, body, base),
         Answer::Map(map) => {
             head.headers.remove(header::CONTENT_LENGTH);
-            Response::from_parts(head, body.mapped(map))
+            now(head, body.mapped(map), base)
         }
-        Answer::Held(map) => {
+        Answer::Held(map) => later(base, async move {
             let mut held = Held::new(body, map);
-            passage.limit.within(Box::pin(held.first()).as_mut()).await.map_err(late)?.map_err(broken)?;
+            passage.limit.within(pin!(held.first())).await.map_err(late)?.map_err(broken)?;
             head.headers.remove(header::CONTENT_LENGTH);
-            held.open(head)
-        }
-        Answer::Whole { limit, finish } => {
-            let (body, trailers) =
-                passage.limit.within(Box::pin(collect(body, limit)).as_mut()).await.map_err(late)??;
+            Ok(held.open(head))
+        }),
+        Answer::Whole { limit, finish } => later(base, async move {
+            let (body, trailers) = passage.limit.within(pin!(collect(body, limit))).await.map_err(late)??;
             head.headers.remove(header::CONTENT_LENGTH);
-            finish(Whole { head, body, trailers })?.map(Body::full)
-        }
-    };
+            Ok(finish(Whole { head, body, trailers })?.map(Body::full))
+        }),
+    })
+}
+
+fn now<'a>(head: response::Parts, body: Body, base: &str) -> Answered<'a> {
+    let mut answer = Response::from_parts(head, body);
     forward::complete(answer.headers_mut(), base);
-    Ok(answer)
+    Answered::Now(answer)
+}
+
+fn later<'a>(base: &'a str, answer: impl Future<Output = Result<Response<Body>, Problem>> + 'a) -> Answered<'a> {
+    Answered::Later(Box::pin(async move {
+        let mut answer = answer.await?;
+        forward::complete(answer.headers_mut(), base);
+        Ok(answer)
+    }))
 }
 
 /// A map's own problem is the answer; anything else is the upstream's connection.

@@ -21,13 +21,14 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, hea
 use hyper::body::{Body as _, Incoming};
 use plugins::{Arguments, Carrier, Fit, Occasion, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
 
+use self::answer::Answered;
 use self::forward::Noticed;
 use self::intake::Taken;
-use self::target::Target;
 use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
 use crate::lanes::Turn;
+use crate::limits;
 use crate::passage::{Last, Passage};
 use crate::plans::Plan;
 use crate::plans::planner::PlanError;
@@ -35,37 +36,41 @@ use crate::timers::Over;
 use crate::transport::{Slot, TransportError};
 use crate::worker::Found;
 
-/// Answers a request.
-pub(crate) async fn answer(caller: Rc<Caller>, request: Request<Incoming>) -> Response<Last> {
+/// Answers a request. What needs no waiting is done before there is a future: all that a future holds is moved with it.
+pub(crate) fn answer(caller: Rc<Caller>, request: Request<Incoming>) -> impl Future<Output = Response<Last>> {
     let (mut head, body) = request.into_parts();
     let id = caller.worker.ids.of(&head.headers);
     let mut passage = Passage::begin(caller, &head, &id);
     let mut follow = Vec::new();
-    let admitted = admit(&passage.caller, &mut head, &mut follow);
+    let early = admit(&passage.caller, &mut head, &mut follow).transpose().map(Box::new);
     let asked = std::mem::take(&mut head.uri);
-    let outcome = match admitted {
-        Ok(None) => call(&mut passage, &id, &asked, &mut Some(Request::from_parts(head, Body::Empty)), body).await,
-        Ok(Some(answer)) => Ok(answer.map(Body::full)),
-        Err(problem) => Err(problem),
-    };
-    let mut answer = outcome.unwrap_or_else(|problem| {
-        passage.note_problem(problem.reason);
-        let target = target::parse(asked.path()).ok();
-        let occasion = Occasion {
-            upstream: target.as_ref().map(|target| &*target.upstream),
-            function: target.as_ref().map(|target| &*target.function),
-            request_id: id.to_str().ok(),
+    let mut slot = Some(Request::from_parts(head, Body::Empty));
+    async move {
+        let outcome = match early {
+            None => call(&mut passage, &id, &asked, &mut slot, body).await,
+            Some(early) => early.map(|answer| answer.map(Body::full)),
         };
-        problem.answer(&occasion).map(Body::full)
-    });
-    answer.headers_mut().insert(&X_REQUEST_ID, id);
-    if !follow.is_empty() {
-        let (mut head, body) = answer.into_parts();
-        follow.into_iter().rev().for_each(|change| change(&mut head));
-        answer = Response::from_parts(head, body);
+        let mut answer = outcome.unwrap_or_else(|problem| refuse(&mut passage, &id, &asked, problem));
+        answer.headers_mut().insert(&X_REQUEST_ID, id);
+        if !follow.is_empty() {
+            let (mut head, body) = answer.into_parts();
+            follow.into_iter().rev().for_each(|change| change(&mut head));
+            answer = Response::from_parts(head, body);
+        }
+        passage.status = answer.status().as_u16();
+        answer.map(|body| Last::new(body, passage))
     }
-    passage.status = answer.status().as_u16();
-    answer.map(|body| Last::new(body, passage))
+}
+
+fn refuse(passage: &mut Passage, id: &HeaderValue, asked: &Uri, problem: Problem) -> Response<Body> {
+    passage.note_problem(problem.reason);
+    let target = target::parse(asked.path()).ok();
+    let occasion = Occasion {
+        upstream: target.as_ref().map(|target| &*target.upstream),
+        function: target.as_ref().map(|target| &*target.function),
+        request_id: id.to_str().ok(),
+    };
+    problem.answer(&occasion).map(Body::full)
 }
 
 /// Passes a request through the filters, and collects what they want to do to its answer. One of them may have the answer.
@@ -97,8 +102,7 @@ async fn call(
     slot: &mut Slot,
     body: Incoming,
 ) -> Result<Response<Body>, Problem> {
-    let target = target::parse(asked.path())?;
-    let (plan, turn) = plan(passage, &target).await?;
+    let (plan, turn, base) = plan(passage, asked.path()).await?;
     passage.tally = Some(plan.tally.clone());
     let request = slot.as_mut().expect("a request stays in its slot until it is sent");
     if request.method() == Method::OPTIONS {
@@ -117,49 +121,59 @@ async fn call(
     if noticed.cookies {
         forward::join_cookies(request.headers_mut());
     }
-    let taken = intake::take(passage, &plan.bound, intake, request.headers(), body).await?;
-    // Not before: a body that is collected gets no more time because the answer is a stream.
-    if plan.bound.streams {
-        passage.limit_silence();
-    }
-    let outgoing = first_half(&plan, asked.query(), request, &taken)?;
-    let shown_path = dry.then(|| outgoing.shown_path());
-    let reply = outgoing.reply;
-    let body = compose(passage, &plan, id, asked, request, outgoing, noticed);
-    if let Some(path) = shown_path {
-        let to = turn.attempts().next().map(|address| plan.bound.destination(address));
-        let mut shown = dry_run::show(to.as_ref(), &path, plan.bound.call.secret_headers(), request, &body);
-        forward::complete(shown.headers_mut(), target.base);
-        return Ok(shown.map(Body::full));
-    }
-    *request.body_mut() = match body {
-        OutgoingBody::Empty => {
-            drop(taken);
-            Body::Empty
+    // A block, so that nothing of it takes room in the future while it waits for the answer.
+    let reply = {
+        let taken = intake::take(passage, &plan.bound, intake, request.headers(), body).await?;
+        // Not before: a body that is collected gets no more time because the answer is a stream.
+        if plan.bound.streams {
+            passage.limit_silence();
         }
-        OutgoingBody::Full(bytes) => taken.replaced(bytes)?,
-        OutgoingBody::Stream => taken.sent(passage),
-        OutgoingBody::Map(map) => taken.mapped(map, passage),
+        let outgoing = first_half(&plan, asked.query(), request, &taken)?;
+        let shown_path = dry.then(|| outgoing.shown_path());
+        let reply = outgoing.reply;
+        let body = compose(passage, &plan, id, asked, request, outgoing, noticed);
+        if let Some(path) = shown_path {
+            let to = turn.attempts().next().map(|address| plan.bound.destination(address));
+            let mut shown = dry_run::show(to.as_ref(), &path, plan.bound.call.secret_headers(), request, &body);
+            forward::complete(shown.headers_mut(), base);
+            return Ok(shown.map(Body::full));
+        }
+        *request.body_mut() = match body {
+            OutgoingBody::Empty => {
+                drop(taken);
+                Body::Empty
+            }
+            OutgoingBody::Full(bytes) => taken.replaced(bytes)?,
+            OutgoingBody::Stream => taken.sent(passage),
+            OutgoingBody::Map(map) => taken.mapped(map, passage),
+        };
+        reply
     };
     let answered = match send(passage, &plan, &turn, slot).await {
-        Ok(response) => answer::take(passage, &plan, reply, response, target.base).await,
+        Ok(response) => match answer::take(passage, &plan, reply, response, base) {
+            Ok(Answered::Now(answer)) => Ok(answer),
+            Ok(Answered::Later(answer)) => answer.await,
+            Err(problem) => Err(problem),
+        },
         Err(problem) => Err(problem),
     };
     answered.map_err(|problem| passage.fault_of_body(problem.reason).unwrap_or(problem))
 }
 
-/// Finds the function and its plan. One that changes while its plan is made is looked up once more.
-async fn plan(passage: &mut Passage, target: &Target<'_>) -> Result<(Rc<Plan>, Turn), Problem> {
+/// Finds the function that `path` names, its plan, and what the path has before it. A function that changes while its plan is made is
+/// looked up once more.
+async fn plan<'a>(passage: &mut Passage, path: &'a str) -> Result<(Rc<Plan>, Turn, &'a str), Problem> {
     let mut again = true;
     loop {
-        let unplanned = match passage.caller.worker.find(target)? {
-            Found::Plan(plan, turn) => return Ok((plan, turn)),
+        let target = target::parse(path)?;
+        let unplanned = match passage.caller.worker.find(&target)? {
+            Found::Plan(plan, turn) => return Ok((plan, turn, target.base)),
             Found::Unplanned(unplanned) => unplanned,
         };
         // It counts as a call of the function whatever comes of its plan.
         passage.tally = Some(unplanned.tally.clone());
         match passage.limit.within(Box::pin(passage.caller.worker.plan(unplanned)).as_mut()).await.map_err(late)? {
-            Ok(planned) => return Ok(planned),
+            Ok((plan, turn)) => return Ok((plan, turn, target.base)),
             Err(PlanError::Problem(problem)) => return Err(problem),
             Err(PlanError::Changed) if again => again = false,
             Err(PlanError::Changed) => {
@@ -226,37 +240,35 @@ fn compose(
 
 /// Sends the request to the endpoint whose turn it is; while nothing of it was sent, to the next.
 async fn send(passage: &mut Passage, plan: &Plan, turn: &Turn, slot: &mut Slot) -> Result<Response<Body>, Problem> {
-    let mut failed = None;
-    for address in turn.attempts() {
+    let mut failed = (Reason::NoEndpoint, "The upstream has no endpoint that gets requests now");
+    for attempt in 0..limits::ATTEMPTS {
+        let Some(address) = turn.attempts().nth(attempt) else { break };
         passage.note_endpoint(address);
-        let destination = plan.bound.destination(address);
-        let sent = {
-            let sending = pin!(passage.caller.worker.pools.send(&destination, slot));
-            passage.limit.within(sending).await.map_err(late)?
+        let pool = passage.caller.worker.pools.to(plan.bound.destination(address));
+        let sent = match pool {
+            Ok(pool) => passage.limit.within(pin!(pool.send(slot))).await.map_err(late)?,
+            Err(error) => Err(error),
         };
         match sent {
             Ok(response) => return Ok(response),
             Err(error) => {
                 tracing::debug!(%error, "an exchange failed");
-                failed = Some(unreachable(&error));
+                failed = unreachable(&error);
             }
         }
         if slot.is_none() {
             break;
         }
     }
-    Err(failed
-        .unwrap_or_else(|| Problem::new(Reason::NoEndpoint, "The upstream has no endpoint that gets requests now")))
+    Err(Problem::new(failed.0, failed.1))
 }
 
-fn unreachable(error: &TransportError) -> Problem {
+fn unreachable(error: &TransportError) -> (Reason, &'static str) {
     match error {
         TransportError::Connect(..) => {
-            Problem::new(Reason::Unreachable, "No connection to any of the upstream's endpoints that were tried")
+            (Reason::Unreachable, "No connection to any of the upstream's endpoints that were tried")
         }
-        TransportError::Broken(..) => {
-            Problem::new(Reason::Reset, "The connection to the upstream broke before it answered")
-        }
-        TransportError::NotHttp(..) => Problem::new(Reason::BadAnswer, "The upstream did not answer in HTTP"),
+        TransportError::Broken(..) => (Reason::Reset, "The connection to the upstream broke before it answered"),
+        TransportError::NotHttp(..) => (Reason::BadAnswer, "The upstream did not answer in HTTP"),
     }
 }

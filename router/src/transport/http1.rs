@@ -161,7 +161,7 @@ async fn open(to: &Destination) -> Result<SendRequest<Body>, TransportError> {
 async fn shake_hands<T: Read + Write + Unpin + 'static>(io: T) -> hyper::Result<SendRequest<Body>> {
     let (sender, connection) =
         http1::Builder::new().max_header_size(limits::ANSWER_HEADER_BYTES).handshake::<T, Body>(io).await?;
-    // Belongs to the worker's task set, and ends with the last of its sender and its exchange.
+    // Runs on the worker, and ends with the last of its sender and its exchange.
     spawn_local(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "an upstream connection ended");

@@ -178,7 +178,7 @@ async fn shake_hands<T: Read + Write + Unpin + 'static>(
     let connection = Rc::new(RefCell::new(connection));
     // The driver alone owns it: when it ends, what waits in it must hear of that.
     let seen = Rc::downgrade(&connection);
-    // Belongs to the worker's task set, and ends with the last sender and the last stream.
+    // Runs on the worker, and ends with the last sender and the last stream.
     let mut driver = spawn_local(async move {
         let ended = poll_fn(|cx| connection.borrow_mut().poll_unpin(cx)).await;
         ended.inspect_err(|error| tracing::debug!(%error, "an upstream connection ended"))

@@ -22,11 +22,13 @@ pub(crate) struct Pools {
     count: Rc<Count>,
 }
 
-/// What is kept for one destination.
-struct Pool {
+/// The connections to one destination.
+pub(crate) struct Pool {
     to: Destination,
     host: HeaderValue,
     connections: Connections,
+    /// How many sweeps there were.
+    sweeps: Rc<Cell<u32>>,
 }
 
 enum Connections {
@@ -40,21 +42,16 @@ impl Pools {
         Self { by_address: RefCell::default(), count: Rc::new(Count::new(sweeps)) }
     }
 
-    /// Sends the request, whose URI is a path, and returns the head of the answer with its body to come. A request of which nothing
-    /// was written on a pooled connection that turned out closed is sent again on another; nothing else is repeated. To drop the
-    /// future, or the body, is to give up the exchange.
-    pub(crate) async fn send(&self, to: &Destination, slot: &mut Slot) -> Result<Response<Body>, TransportError> {
-        let pool = self.pool(to)?;
-        match &pool.connections {
-            Connections::Http1(idle) => {
-                if let Some(request) = slot {
-                    request.headers_mut().insert(header::HOST, pool.host.clone());
-                }
-                http1::send(idle, &pool.to, slot).await
-            }
-            // HTTP/2 says the host in the target. On the heap: requests over HTTP/1.1 should not carry room for it.
-            Connections::Http2(shared) => Box::pin(http2::send(shared, &pool.to, self.count.sweeps.get(), slot)).await,
+    /// The pool of connections to `to`.
+    pub(crate) fn to(&self, to: Destination) -> Result<Rc<Pool>, TransportError> {
+        if let Some(pools) = self.by_address.borrow().get(&to.address)
+            && let Some(pool) = pools.iter().find(|pool| pool.to == to)
+        {
+            return Ok(pool.clone());
         }
+        let pool = Rc::new(Pool::new(to, &self.count)?);
+        self.by_address.borrow_mut().entry(pool.to.address).or_default().push(pool.clone());
+        Ok(pool)
     }
 
     /// Whether connections to that address are kept.
@@ -78,21 +75,10 @@ impl Pools {
             !pools.is_empty()
         });
     }
-
-    fn pool(&self, to: &Destination) -> Result<Rc<Pool>, TransportError> {
-        if let Some(pools) = self.by_address.borrow().get(&to.address)
-            && let Some(pool) = pools.iter().find(|pool| pool.to == *to)
-        {
-            return Ok(pool.clone());
-        }
-        let pool = Rc::new(Pool::new(to, &self.count)?);
-        self.by_address.borrow_mut().entry(to.address).or_default().push(pool.clone());
-        Ok(pool)
-    }
 }
 
 impl Pool {
-    fn new(to: &Destination, count: &Rc<Count>) -> Result<Self, TransportError> {
+    fn new(to: Destination, count: &Rc<Count>) -> Result<Self, TransportError> {
         let text = to.authority();
         let odd = |_| TransportError::Connect(to.address, format!("{text:?} is no host"));
         let authority: Authority = text.parse().map_err(odd)?;
@@ -101,7 +87,23 @@ impl Pool {
             Carrier::Http1 => Connections::Http1(Rc::new(Idle::new(count))),
             Carrier::Grpc => Connections::Http2(Shared::new(to.scheme(), authority)),
         };
-        Ok(Self { to: to.clone(), host, connections })
+        Ok(Self { to, host, connections, sweeps: count.sweeps.clone() })
+    }
+
+    /// Sends the request, whose URI is a path, and returns the head of the answer with its body to come. A request of which nothing
+    /// was written on a pooled connection that turned out closed is sent again on another; nothing else is repeated. To drop the
+    /// future, or the body, is to give up the exchange.
+    pub(crate) async fn send(&self, slot: &mut Slot) -> Result<Response<Body>, TransportError> {
+        match &self.connections {
+            Connections::Http1(idle) => {
+                if let Some(request) = slot {
+                    request.headers_mut().insert(header::HOST, self.host.clone());
+                }
+                http1::send(idle, &self.to, slot).await
+            }
+            // HTTP/2 says the host in the target. On the heap: requests over HTTP/1.1 should not carry room for it.
+            Connections::Http2(shared) => Box::pin(http2::send(shared, &self.to, self.sweeps.get(), slot)).await,
+        }
     }
 
     /// Closes what has been idle for long, and says whether nothing is left: nothing idle, nothing lent.
