@@ -31,9 +31,10 @@ pub struct Query {
     words: Vec<(String, Finder<'static>)>,
 }
 
-/// A query as the functions of one upstream see it: the words that are still to be found, or all where none is.
+/// A query as the functions of one upstream see it.
 struct Wanted<'q> {
     text: String,
+    /// The words that are still to be found, or all where none is; the longest first.
     words: Vec<&'q Finder<'static>>,
     is_found: bool,
 }
@@ -46,25 +47,40 @@ impl Query {
         Self { words: text.split_whitespace().take(MAX_WORDS).map(word).collect() }
     }
 
-    fn of(&self, upstream: &str) -> Wanted<'_> {
+    /// For upstreams whose names have none of its words: nearly all.
+    fn usual(&self) -> Wanted<'_> {
+        Wanted::new(self.words.iter(), self.words.is_empty())
+    }
+
+    /// For the upstream of this name, if that has some of its words.
+    fn named(&self, upstream: &str) -> Option<Wanted<'_>> {
         // Upstream names have no upper case.
-        let open = self.words.iter().filter(|(_, word)| word.find(upstream.as_bytes()).is_none());
-        let open: Vec<_> = open.collect();
-        let is_found = open.is_empty();
-        let words = if is_found { self.words.iter().collect() } else { open };
-        let text: Vec<_> = words.iter().map(|(text, _)| text.as_str()).collect();
-        Wanted { text: text.join(" "), words: words.iter().map(|(_, word)| word).collect(), is_found }
+        let is_open = |(_, word): &&(String, Finder<'_>)| word.find(upstream.as_bytes()).is_none();
+        let open: Vec<_> = self.words.iter().filter(is_open).collect();
+        match open.len() {
+            0 => Some(Wanted::new(self.words.iter(), true)),
+            some if some < self.words.len() => Some(Wanted::new(open.into_iter(), false)),
+            _ => None,
+        }
     }
 }
 
-impl Wanted<'_> {
-    /// A word that every function that fits has.
-    fn longest(&self) -> Option<&Finder<'static>> {
-        self.words.iter().copied().filter(|_| !self.is_found).max_by_key(|word| word.needle().len())
+impl<'q> Wanted<'q> {
+    fn new(words: impl Iterator<Item = &'q (String, Finder<'static>)> + Clone, is_found: bool) -> Self {
+        let text: Vec<_> = words.clone().map(|(text, _)| text.as_str()).collect();
+        let mut finders: Vec<_> = words.map(|(_, word)| word).collect();
+        finders.sort_by_key(|word| std::cmp::Reverse(word.needle().len()));
+        Self { text: text.join(" "), words: finders, is_found }
     }
 
+    /// A word that every function that fits has, so that others need no second look.
+    fn first(&self) -> Option<&Finder<'static>> {
+        self.words.first().copied().filter(|_| !self.is_found)
+    }
+
+    /// The rank of a function whose text has the first word.
     fn rank(&self, text: &[u8]) -> Option<Rank> {
-        if !self.is_found && !self.words.iter().all(|word| word.find(text).is_some()) {
+        if !self.is_found && !self.words.iter().skip(1).all(|word| word.find(text).is_some()) {
             return None;
         }
         let name = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
@@ -78,19 +94,23 @@ impl Wanted<'_> {
 }
 
 impl Snapshot {
-    /// The functions that fit `query` and for which `keep` says yes, each with its rank: best first, those of one rank in the order of all lists.
+    /// The functions that fit `query`, of the upstreams and the functions for which the others say yes, each with its rank: best
+    /// first, those of one rank in the order of all lists.
     pub fn search<'a>(
         &'a self,
         query: &Query,
-        keep: impl Fn(&UpstreamEntry, &FunctionEntry) -> bool,
+        upstreams: impl Fn(&UpstreamEntry) -> bool,
+        functions: impl Fn(&FunctionEntry) -> bool,
     ) -> Vec<(Rank, &'a Arc<UpstreamEntry>, &'a Arc<FunctionEntry>)> {
         let mut ranks: [Vec<_>; 4] = Default::default();
-        for upstream in self.upstreams(None) {
-            let wanted = query.of(&upstream.upstream.name);
-            for (index, text) in upstream.texts.with(wanted.longest()) {
+        let usual = query.usual();
+        for upstream in self.upstreams(None).filter(|upstream| upstreams(upstream)) {
+            let named = query.named(&upstream.upstream.name);
+            let wanted = named.as_ref().unwrap_or(&usual);
+            for (index, text) in upstream.texts.with(wanted.first()) {
                 let function = &upstream.functions[index];
                 if let Some(rank) = wanted.rank(text)
-                    && keep(upstream, function)
+                    && functions(function)
                 {
                     ranks[rank as usize].push((rank, upstream, function));
                 }

@@ -102,7 +102,7 @@ fn a_search_shows_the_best_first() {
     let check = |query: &str, expected: &[&str]| {
         let snapshot = snapshot();
         let found: Vec<_> =
-            snapshot.search(&Query::new(query), |_, _| true).into_iter().map(|(_, u, f)| (u, f)).collect();
+            snapshot.search(&Query::new(query), |_| true, |_| true).into_iter().map(|(_, u, f)| (u, f)).collect();
         assert_eq!(names(found), expected, "{query}");
     };
     check("list", &["users/list", "pets/listPets", "users/listUsers"]);
