@@ -115,9 +115,7 @@ fn listed<'a>(snapshot: &'a Snapshot, query: &ListQuery) -> Found<'a> {
 fn searched<'a>(snapshot: &'a Snapshot, query: &ListQuery) -> Found<'a> {
     let wanted = Query::new(&query.words.join(" "));
     let upstreams = |entry: &UpstreamEntry| fits_upstream(query, snapshot, &entry.upstream);
-    // Most searches ask for all, and then a hundred thousand functions need not be looked at.
-    let any = query.kinds.is_empty() && query.tags.is_empty() && query.deprecated.is_none();
-    let all = snapshot.search(&wanted, upstreams, |function| any || fits_function(query, &function.function));
+    let all = snapshot.search(&wanted, upstreams, |function| fits_function(query, &function.function));
     let from = match &query.after {
         Some(p) => all.partition_point(|&(rank, entry, function)| {
             (rank as u8, key((entry, function))) <= (p.rank, (&*p.namespace, &*p.upstream, &*p.function))
@@ -161,8 +159,9 @@ fn fits_upstream(query: &ListQuery, snapshot: &Snapshot, upstream: &Upstream) ->
         && query.stale.is_none_or(|stale| stale == snapshot.stale(upstream).is_some())
 }
 
+/// Each question looks at the query first: where nothing is asked, a hundred thousand functions need not be touched.
 fn fits_function(query: &ListQuery, function: &Function) -> bool {
-    any_of(&query.kinds, function.kind.as_str())
+    (query.kinds.is_empty() || any_of(&query.kinds, function.kind.as_str()))
         && (query.tags.is_empty() || function.tags.iter().any(|tag| any_of(&query.tags, tag)))
         && query.deprecated.is_none_or(|deprecated| deprecated == function.deprecated)
 }

@@ -49,17 +49,17 @@ impl Query {
 
     /// For upstreams whose names have none of its words: nearly all.
     fn usual(&self) -> Wanted<'_> {
-        Wanted::new(self.words.iter(), self.words.is_empty())
+        Wanted::new(self.words.iter(), false)
     }
 
     /// For the upstream of this name, if that has some of its words.
     fn named(&self, upstream: &str) -> Option<Wanted<'_>> {
         // Upstream names have no upper case.
         let is_open = |(_, word): &&(String, Finder<'_>)| word.find(upstream.as_bytes()).is_none();
-        let open: Vec<_> = self.words.iter().filter(is_open).collect();
-        match open.len() {
+        let open = self.words.iter().filter(is_open);
+        match open.clone().count() {
             0 => Some(Wanted::new(self.words.iter(), true)),
-            some if some < self.words.len() => Some(Wanted::new(open.into_iter(), false)),
+            some if some < self.words.len() => Some(Wanted::new(open, false)),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::pin::{Pin, pin};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header, response};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use plugins::{Answer, Problem, Reason, Reply, Whole};
 
@@ -20,13 +20,12 @@ pub(super) enum Answered<'a> {
     Later(Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + 'a>>),
 }
 
-/// The bound call's second half, and what holds for every function's answer.
+/// The bound call's second half.
 pub(super) fn take<'a>(
     passage: &'a mut Passage,
     plan: &Plan,
     reply: Reply,
     response: Response<Body>,
-    base: &'a str,
 ) -> Result<Answered<'a>, Problem> {
     let (mut head, body) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -37,37 +36,23 @@ pub(super) fn take<'a>(
     }
     forward::strip_answer(&mut head.headers);
     Ok(match plan.bound.call.response(reply, &mut head) {
-        Answer::Stream => now(head, body, base),
+        Answer::Stream => Answered::Now(Response::from_parts(head, body)),
         Answer::Map(map) => {
             head.headers.remove(header::CONTENT_LENGTH);
-            now(head, body.mapped(map), base)
+            Answered::Now(Response::from_parts(head, body.mapped(map)))
         }
-        Answer::Held(map) => later(base, async move {
+        Answer::Held(map) => Answered::Later(Box::pin(async move {
             let mut held = Held::new(body, map);
             passage.limit.within(pin!(held.first())).await.map_err(late)?.map_err(broken)?;
             head.headers.remove(header::CONTENT_LENGTH);
             Ok(held.open(head))
-        }),
-        Answer::Whole { limit, finish } => later(base, async move {
+        })),
+        Answer::Whole { limit, finish } => Answered::Later(Box::pin(async move {
             let (body, trailers) = passage.limit.within(pin!(collect(body, limit))).await.map_err(late)??;
             head.headers.remove(header::CONTENT_LENGTH);
             Ok(finish(Whole { head, body, trailers })?.map(Body::full))
-        }),
+        })),
     })
-}
-
-fn now<'a>(head: response::Parts, body: Body, base: &str) -> Answered<'a> {
-    let mut answer = Response::from_parts(head, body);
-    forward::complete(answer.headers_mut(), base);
-    Answered::Now(answer)
-}
-
-fn later<'a>(base: &'a str, answer: impl Future<Output = Result<Response<Body>, Problem>> + 'a) -> Answered<'a> {
-    Answered::Later(Box::pin(async move {
-        let mut answer = answer.await?;
-        forward::complete(answer.headers_mut(), base);
-        Ok(answer)
-    }))
 }
 
 /// A map's own problem is the answer; anything else is the upstream's connection.

@@ -28,7 +28,6 @@ use crate::body::Body;
 use crate::connection::Caller;
 use crate::ids::X_REQUEST_ID;
 use crate::lanes::Turn;
-use crate::limits;
 use crate::passage::{Last, Passage};
 use crate::plans::Plan;
 use crate::plans::planner::PlanError;
@@ -150,14 +149,16 @@ async fn call(
         reply
     };
     let answered = match send(passage, &plan, &turn, slot).await {
-        Ok(response) => match answer::take(passage, &plan, reply, response, base) {
+        Ok(response) => match answer::take(passage, &plan, reply, response) {
             Ok(Answered::Now(answer)) => Ok(answer),
             Ok(Answered::Later(answer)) => answer.await,
             Err(problem) => Err(problem),
         },
         Err(problem) => Err(problem),
     };
-    answered.map_err(|problem| passage.fault_of_body(problem.reason).unwrap_or(problem))
+    let mut answer = answered.map_err(|problem| passage.fault_of_body(problem.reason).unwrap_or(problem))?;
+    forward::complete(answer.headers_mut(), base);
+    Ok(answer)
 }
 
 /// Finds the function that `path` names, its plan, and what the path has before it. A function that changes while its plan is made is
@@ -241,8 +242,8 @@ fn compose(
 /// Sends the request to the endpoint whose turn it is; while nothing of it was sent, to the next.
 async fn send(passage: &mut Passage, plan: &Plan, turn: &Turn, slot: &mut Slot) -> Result<Response<Body>, Problem> {
     let mut failed = (Reason::NoEndpoint, "The upstream has no endpoint that gets requests now");
-    for attempt in 0..limits::ATTEMPTS {
-        let Some(address) = turn.attempts().nth(attempt) else { break };
+    // Counted anew for each: the iterator would take room in the future while it waits.
+    for address in (0..).map_while(|attempt| turn.attempts().nth(attempt)) {
         passage.note_endpoint(address);
         let pool = passage.caller.worker.pools.to(plan.bound.destination(address));
         let sent = match pool {

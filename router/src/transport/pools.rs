@@ -68,10 +68,9 @@ impl Pools {
 
     /// Closes what was idle for long. Called at each sweep.
     pub(crate) fn sweep(&self) {
-        let now = self.count.sweeps.get();
         self.by_address.borrow_mut().retain(|_, pools| {
             // A pool that a request holds stays, so that what it opens finds its place.
-            pools.retain(|pool| !pool.sweep(now) || Rc::strong_count(pool) > 1);
+            pools.retain(|pool| !pool.sweep() || Rc::strong_count(pool) > 1);
             !pools.is_empty()
         });
     }
@@ -107,10 +106,10 @@ impl Pool {
     }
 
     /// Closes what has been idle for long, and says whether nothing is left: nothing idle, nothing lent.
-    fn sweep(&self, now: u32) -> bool {
+    fn sweep(&self) -> bool {
         match &self.connections {
             Connections::Http1(idle) => idle.sweep() && Rc::strong_count(idle) == 1,
-            Connections::Http2(shared) => shared.sweep(now),
+            Connections::Http2(shared) => shared.sweep(self.sweeps.get()),
         }
     }
 
