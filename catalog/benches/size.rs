@@ -146,7 +146,7 @@ async fn copy(memory: &Memory, folder: &Path) {
             records.push((key, Bytes::copy_from_slice(value)));
             Ok(())
         };
-        memory.load(space, &mut each).await.expect("memory is read");
+        memory.load(space.keys(), &mut each).await.expect("memory is read");
         while !records.is_empty() {
             let rest = records.split_off(records.len().saturating_sub(1000));
             store.commit(vec![ChangeSet { records: rest, ..ChangeSet::default() }]).await.expect("the disk takes it");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use catalog::model::{Endpoint, SourceId, UpstreamId, UpstreamSpec};
 use catalog::report::{Listed, Report};
-use catalog::store::{ChangeSet, Each, Key, Memory, Space, Store, StoreError};
+use catalog::store::{ChangeSet, Each, Key, Keys, Memory, Store, StoreError};
 use catalog::{Catalog, Settings, Snapshot};
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
@@ -60,8 +60,8 @@ pub(crate) struct Disk {
 }
 
 impl Store for Disk {
-    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.load(space, each)
+    fn load<'a>(&'a self, keys: Keys, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.load(keys, each)
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {

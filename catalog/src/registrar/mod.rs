@@ -109,7 +109,7 @@ impl Registrar {
         settings: Arc<Settings>,
         requests: mpsc::Receiver<Request>,
     ) -> Result<Self, StoreError> {
-        let mut current = load::load(&*store, &settings).await?;
+        let mut current = load::load(&store, &settings).await?;
         current.generation = 1;
         Ok(Self {
             requests,

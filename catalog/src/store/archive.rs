@@ -60,7 +60,7 @@ pub async fn write(store: &dyn Store, out: &mut (dyn Write + Send)) -> Result<()
                 }
             }
         };
-        let loaded = store.load(space, each).await;
+        let loaded = store.load(space.keys(), each).await;
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -80,7 +80,7 @@ pub async fn read<R: Read + io::Seek + Send>(input: &mut R, store: &dyn Store) -
             empty = false;
             Ok(())
         };
-        store.load(space, each).await?;
+        store.load(space.keys(), each).await?;
     }
     if !empty {
         return Err(ArchiveError::NotEmpty);

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{ChangeSet, Each, Key, Space, Store, StoreError};
+use super::{ChangeSet, Each, Key, Keys, Store, StoreError};
 
 /// How commits go wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +60,8 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.load(space, each)
+    fn load<'a>(&'a self, keys: Keys, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.load(keys, each)
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Key, Space};
+use super::{Key, Keys, Space};
 use crate::model::{Digest, UpstreamId};
 
 const END: [u8; 2] = [0, 0];
@@ -26,6 +26,11 @@ impl Space {
             Self::History => b'5',
             Self::Event => b'6',
         }
+    }
+
+    /// All its keys.
+    pub fn keys(self) -> Keys {
+        vec![self.tag()]..vec![self.tag() + 1]
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{ChangeSet, Each, Key, Space, Store, StoreError};
+use super::{ChangeSet, Each, Key, Keys, Store, StoreError};
 
 type Records = BTreeMap<Vec<u8>, Bytes>;
 
@@ -50,12 +49,10 @@ impl fmt::Debug for Memory {
 }
 
 impl Store for Memory {
-    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn load<'a>(&'a self, keys: Keys, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let records = self.records();
-            let from = Bound::Included(vec![space.tag()]);
-            let to = Bound::Excluded(vec![space.tag() + 1]);
-            for (bytes, value) in records.range((from, to)) {
+            for (bytes, value) in records.range(keys) {
                 let key = Key::from_bytes(bytes).ok_or_else(|| StoreError::Corrupt {
                     key: String::from_utf8_lossy(bytes).into(),
                     cause: "not a key".into(),

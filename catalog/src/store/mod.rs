@@ -16,6 +16,7 @@ mod key;
 pub mod memory;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -82,6 +83,9 @@ impl Key {
     }
 }
 
+/// Keys as bytes, from the first up to the second; [`Space::keys`] are those of a whole family.
+pub type Keys = Range<Vec<u8>>;
+
 /// What becomes durable together. Belongs to one upstream (or to none: endpoints, event trimming), so that
 /// backends with small transactions can keep the promise too.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -145,8 +149,8 @@ pub type Each<'a> = dyn FnMut(Key, &[u8]) -> Result<(), StoreError> + Send + 'a;
 
 /// Keeps records. One process writes; all of it may read.
 pub trait Store: Send + Sync + fmt::Debug {
-    /// Hands every record of `space` to `each`, in key order.
-    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Hands every record in `keys` to `each`, in key order. Several may load at once.
+    fn load<'a>(&'a self, keys: Keys, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// One record.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;

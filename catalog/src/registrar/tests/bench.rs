@@ -151,7 +151,7 @@ impl Bench {
                 }
                 Ok(())
             };
-            self.memory.load(space, &mut each).await.unwrap();
+            self.memory.load(space.keys(), &mut each).await.unwrap();
         }
         assert_eq!(stored, expected);
     }

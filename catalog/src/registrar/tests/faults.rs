@@ -198,7 +198,7 @@ proptest! {
                     records.push((key, bytes.to_vec()));
                     Ok(())
                 };
-                memory.load(space, &mut each).await.unwrap();
+                memory.load(space.keys(), &mut each).await.unwrap();
             }
             let (key, mut bytes) = records.swap_remove(at.index(records.len()));
             let cut = cut.index(bytes.len());

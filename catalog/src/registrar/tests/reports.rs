@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::bench::{Bench, address, listed, pass};
+use super::bench::{Bench, address, found, listed, pass};
 use crate::CatalogError;
 use crate::model::{Endpoint, Health, SourceId};
 use crate::report::{Listed, Report};
@@ -61,6 +61,24 @@ async fn a_change_of_one_in_ten_thousand_keeps_all_others() {
     let pairs = before.upstreams(None).zip(after.upstreams(None));
     let differ: Vec<_> = pairs.filter(|(a, b)| !Arc::ptr_eq(a, b)).map(|(a, _)| &*a.upstream.name).collect();
     assert_eq!(differ, ["u5000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_of_many_parts_is_read_as_it_was() {
+    let bench = Bench::new().await;
+    let names: Vec<_> = (0..300).map(|n| format!("u{n}")).collect();
+    bench.report("consul", Report::Full(names.iter().map(|name| listed(name)).collect())).await.unwrap();
+    for (n, name) in names.iter().enumerate().filter(|(n, _)| n % 3 > 0) {
+        bench.probed(name, "rest", 1, found(["a", "b c"][n % 2])).await;
+    }
+    let shown = |bench: &Bench| {
+        let entries = bench.snapshot();
+        let functions = |entry: &Arc<UpstreamEntry>| entry.functions.iter().map(|f| f.record).collect::<Vec<_>>();
+        entries.upstreams(None).map(|entry| (entry.upstream.id.clone(), functions(entry))).collect::<Vec<_>>()
+    };
+    let before = shown(&bench);
+    assert_eq!(before.iter().map(|(_, functions)| functions.len()).sum::<usize>(), 300);
+    assert_eq!(shown(&bench.kill().await), before);
 }
 
 #[tokio::test(start_paused = true)]

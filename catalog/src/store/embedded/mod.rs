@@ -26,7 +26,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
-use super::{ChangeSet, Each, Key, Space, Store, StoreError};
+use super::{ChangeSet, Each, Key, Keys, Store, StoreError};
 use open::Opened;
 use writer::Job;
 
@@ -70,11 +70,11 @@ impl fmt::Debug for SledStore {
 }
 
 impl Store for SledStore {
-    fn load<'a>(&'a self, space: Space, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn load<'a>(&'a self, keys: Keys, each: &'a mut Each<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let reading = self.read();
             let tree = opened(&reading)?;
-            for entry in tree.scan_prefix([space.tag()]) {
+            for entry in tree.range(keys) {
                 let (name, head) = entry.map_err(|e| unavailable("read", e))?;
                 let value = chunk::assemble(tree, &name, &head)?;
                 let key = Key::from_bytes(&name).ok_or_else(|| corrupt(&name, "it is no key"))?;

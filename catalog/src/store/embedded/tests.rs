@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::model::{Digest, SourceId, UpstreamId};
 use crate::report::{Listed, Report};
+use crate::store::Space;
 
 fn id(name: &str) -> UpstreamId {
     UpstreamId::from(name)
@@ -26,7 +27,7 @@ async fn everything(store: &SledStore, space: Space) -> Vec<(Key, Vec<u8>)> {
         found.push((key, value.to_vec()));
         Ok(())
     };
-    store.load(space, each).await.unwrap();
+    store.load(space.keys(), each).await.unwrap();
     found
 }
 
