@@ -14,6 +14,7 @@
 
 mod chunk;
 mod open;
+mod pack;
 #[cfg(test)]
 mod tests;
 mod writer;

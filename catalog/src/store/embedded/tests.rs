@@ -31,6 +31,18 @@ async fn everything(store: &SledStore, space: Space) -> Vec<(Key, Vec<u8>)> {
     found
 }
 
+/// Bytes that no packing makes fewer: xorshift, from `seed` on.
+fn noise(seed: u8, length: usize) -> Vec<u8> {
+    let mut state = u64::from(seed) + 1;
+    let mut step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..length).map(|_| step()).collect()
+}
+
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries.map(|e| if e.path().is_dir() { size(&e.path()) } else { e.metadata().unwrap().len() }).sum()
@@ -56,8 +68,7 @@ async fn a_large_value_is_whole_and_gives_its_space_back() {
     let store = SledStore::open(folder.path()).await.unwrap();
     // A neighbour whose name begins with this one's keeps its pieces.
     let (key, neighbour) = (Key::Manifest(id("a")), Key::Manifest(id("ab")));
-    let large =
-        |seed: u8| (0..1_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 7) as u8 ^ seed).collect::<Vec<_>>();
+    let large = |seed: u8| noise(seed, 1_000_000);
     store.commit(vec![put(neighbour.clone(), &large(9))]).await.unwrap();
     for round in 0..40 {
         store.commit(vec![put(key.clone(), &large(round))]).await.unwrap();
@@ -76,11 +87,22 @@ async fn a_large_value_is_whole_and_gives_its_space_back() {
 }
 
 #[tokio::test]
+async fn what_packs_well_takes_little_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SledStore::open(folder.path()).await.unwrap();
+    let (small, large) = (Key::Manifest(id("a")), Key::Manifest(id("b")));
+    let text = |length: usize| br#"{"type":"object"},"#.iter().copied().cycle().take(length).collect::<Vec<u8>>();
+    store.commit(vec![put(small.clone(), &text(5_000)), put(large.clone(), &text(4_000_000))]).await.unwrap();
+    assert_eq!(everything(&store, Space::Manifest).await, [(small, text(5_000)), (large, text(4_000_000))]);
+    assert!(size(folder.path()) < 2 << 20, "{} bytes on disk", size(folder.path()));
+}
+
+#[tokio::test]
 async fn the_last_word_of_a_group_counts() {
     let folder = tempfile::tempdir().unwrap();
     let store = SledStore::open(folder.path()).await.unwrap();
     let key = Key::Blob(id("a"), Digest::of([&b"x"[..]]));
-    let large = vec![7; 300_000];
+    let large = noise(7, 300_000);
     store.commit(vec![put(key.clone(), &large), put(key.clone(), b"short")]).await.unwrap();
     assert_eq!(store.get(&key).await.unwrap().as_deref(), Some(&b"short"[..]));
     store.commit(vec![put(key.clone(), &large), drop_of(key.clone())]).await.unwrap();
@@ -211,7 +233,7 @@ async fn a_large_value_is_never_read_in_half() {
         async move {
             for round in 0..ROUNDS {
                 // Sometimes of another length.
-                let value = vec![round; 64_000 - usize::from(round % 3 / 2) * 30_000];
+                let value = [vec![round], noise(round, 64_000 - usize::from(round % 3 / 2) * 30_000)].concat();
                 store.commit(vec![put(key.clone(), &value)]).await.unwrap();
             }
         }
@@ -221,7 +243,7 @@ async fn a_large_value_is_never_read_in_half() {
     let mut last = 0;
     while last + 1 < ROUNDS {
         if let Some(value) = store.get(&key).await.unwrap() {
-            assert!(value.iter().all(|byte| *byte == value[0]), "it is of several writings");
+            assert!(value[1..] == noise(value[0], value.len() - 1), "it is of several writings");
             last = value[0];
         }
     }
