@@ -58,6 +58,6 @@ pub trait Filter: Send + Sync {
     /// When it runs.
     fn phase(&self) -> Phase;
 
-    /// The request's head, which it may change.
+    /// The request's head, which it may change. It runs in the connection's own task: what it breaks ends all requests of that.
     fn request(&self, exchange: &Exchange, head: &mut request::Parts) -> Verdict;
 }

@@ -11,28 +11,30 @@ use crate::settings::Settings;
 use crate::snapshot::UpstreamEntry;
 use crate::store::{Key, Keys, Space, Store, StoreError};
 
-/// The upstreams of one part: enough that parts cost nothing, few enough that the first begins early.
-const PART: usize = 128;
+/// A part ends with the upstream that has this many functions in all: enough that parts cost nothing, few enough that all threads have some.
+const PART: usize = 1_000;
 
 /// Reads functions, part by part.
 pub(super) struct Functions<'a> {
     store: &'a Arc<dyn Store>,
     settings: &'a Arc<Settings>,
-    /// Of the next part.
+    /// Of the next part, and how many functions they have.
     waiting: Vec<Pending>,
+    size: usize,
     parts: JoinSet<Result<Vec<Arc<UpstreamEntry>>, StoreError>>,
 }
 
 impl<'a> Functions<'a> {
     pub(super) fn new(store: &'a Arc<dyn Store>, settings: &'a Arc<Settings>) -> Self {
-        Self { store, settings, waiting: Vec::new(), parts: JoinSet::new() }
+        Self { store, settings, waiting: Vec::new(), size: 0, parts: JoinSet::new() }
     }
 
     /// Reads those of `upstream`. Upstreams come in the order of their ids.
     pub(super) fn read(&mut self, upstream: Pending) {
-        if self.waiting.len() == PART {
+        if self.size >= PART {
             self.start(first_key(&upstream));
         }
+        self.size += upstream.records.len();
         self.waiting.push(upstream);
     }
 
@@ -40,14 +42,21 @@ impl<'a> Functions<'a> {
     pub(super) async fn all(mut self) -> Result<Vec<Arc<UpstreamEntry>>, StoreError> {
         self.start(Space::Function.keys().end);
         let mut all = Vec::new();
+        let mut failed = Ok(());
+        // To the last, also after an error: a part that is read holds the store.
         while let Some(part) = self.parts.join_next().await {
-            all.extend(part.unwrap_or_else(|error| resume_unwind(error.into_panic()))?);
+            match part.unwrap_or_else(|error| resume_unwind(error.into_panic())) {
+                Ok(part) => all.extend(part),
+                Err(error) => failed = failed.and(Err(error)),
+            }
         }
+        failed?;
         all.sort_unstable_by(|a, b| a.upstream.id.cmp(&b.upstream.id));
         Ok(all)
     }
 
     fn start(&mut self, end: Vec<u8>) {
+        self.size = 0;
         let part = std::mem::take(&mut self.waiting);
         if let Some(first) = part.first() {
             let keys = first_key(first)..end;

@@ -12,7 +12,7 @@ use self::functions::Functions;
 use self::pending::Reading;
 use super::endpoints::judged;
 use crate::model::{EndpointSet, UpstreamId};
-use crate::records::{EndpointsRecord, FORMAT, MetaRecord, decode, newer};
+use crate::records::{EndpointsRecord, FORMAT, MetaRecord, WRITER, decode, newer};
 use crate::settings::Settings;
 use crate::snapshot::{Snapshot, Sorted, UpstreamEntry};
 use crate::store::{Key, Space, Store, StoreError};
@@ -23,18 +23,13 @@ const MAX_REVISION: u64 = 1 << 53;
 /// Everything in the store. While manifests are read here, other threads of the runtime read functions.
 pub(super) async fn load(store: &Arc<dyn Store>, settings: &Arc<Settings>) -> Result<Snapshot, StoreError> {
     let meta = meta(&**store).await?;
-    let read = read(store, settings).await;
-    let Read { entries, endpoints, events } = read.map_err(|error| match &meta {
-        Some(meta) => by(error, &meta.writer),
-        None => error,
-    })?;
-    if meta.is_none() && !entries.is_empty() {
-        return Err(unfinished());
+    if meta.is_none() {
+        refuse_unfinished(&**store).await?;
     }
+    let (revision, writer) = meta.map_or((0, WRITER.into()), |meta| (meta.revision, meta.writer));
+    let Read { entries, endpoints, events } = read(store, settings).await.map_err(|error| by(error, &writer))?;
     distinct(&entries)?;
-    let mut snapshot = Snapshot { revision: meta.map_or(0, |meta| meta.revision), ..Snapshot::default() };
-    let is_known = |id: &UpstreamId| entries.binary_search_by(|entry| entry.upstream.id.cmp(id)).is_ok();
-    snapshot.endpoints = endpoints.into_iter().filter(|(id, _)| is_known(id)).collect();
+    let mut snapshot = Snapshot { revision, endpoints: endpoints.into_iter().collect(), ..Snapshot::default() };
     fill(&mut snapshot, entries, &events);
     match snapshot.revision {
         0..=MAX_REVISION => Ok(snapshot),
@@ -56,8 +51,10 @@ struct Read {
 async fn read(store: &Arc<dyn Store>, settings: &Arc<Settings>) -> Result<Read, StoreError> {
     let mut reading = Reading::new(settings);
     let mut functions = Functions::new(store, settings);
+    let mut ids = Vec::new();
     let mut each = |key: Key, bytes: &[u8]| {
         if let Some(pending) = reading.pending(&key, bytes)? {
+            ids.push(pending.upstream.id.clone());
             functions.read(pending);
         }
         Ok(())
@@ -66,7 +63,9 @@ async fn read(store: &Arc<dyn Store>, settings: &Arc<Settings>) -> Result<Read, 
 
     let mut endpoints = Vec::new();
     let mut each = |key: Key, bytes: &[u8]| {
-        if let Key::Endpoints(id) = &key {
+        if let Key::Endpoints(id) = &key
+            && ids.binary_search(id).is_ok()
+        {
             let record: EndpointsRecord<'_> = decode(&key, bytes)?;
             endpoints.push((id.clone(), EndpointSet::new(judged(record.into_endpoints(), settings))));
         }
@@ -90,12 +89,16 @@ async fn read(store: &Arc<dyn Store>, settings: &Arc<Settings>) -> Result<Read, 
     Ok(Read { entries: functions.all().await?, endpoints, events })
 }
 
-/// A restore writes the record about the store last.
-fn unfinished() -> StoreError {
-    StoreError::Corrupt {
-        key: format!("{:?}", Key::Meta).into(),
-        cause: "there is none, as after a restore that was cut short; restore again into an empty --data-dir".into(),
-    }
+/// A restore writes the record about the store last: without it there may be no manifest either.
+async fn refuse_unfinished(store: &dyn Store) -> Result<(), StoreError> {
+    let mut each = |_: Key, _: &[u8]| {
+        Err(StoreError::Corrupt {
+            key: format!("{:?}", Key::Meta).into(),
+            cause: "there is none, as after a restore that was cut short; restore again into an empty --data-dir"
+                .into(),
+        })
+    };
+    store.load(Space::Manifest.keys(), &mut each).await
 }
 
 /// A name or an origin that two upstreams have is refused: one of them would be out of reach, and nothing says which it should be.

@@ -51,7 +51,7 @@ pub(super) fn remove(tree: &Tree, batch: &mut Batch, name: &[u8]) -> sled::Resul
 /// The whole value whose entry under `name` is `head`.
 pub(super) fn assemble<'a>(tree: &Tree, name: &[u8], head: &'a IVec) -> Result<Cow<'a, [u8]>, StoreError> {
     let Some((&form @ 0..=3, value)) = head.split_first() else {
-        return Err(corrupt(name, "its first byte is unknown"));
+        return Err(corrupt(name, "its first byte is unknown; a newer version may have written it"));
     };
     let value = match form & PIECES {
         0 => Cow::Borrowed(value),

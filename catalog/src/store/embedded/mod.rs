@@ -91,7 +91,7 @@ impl Store for SledStore {
             let tree = opened(&reading)?;
             let name = key.to_bytes();
             match tree.get(&name).map_err(|e| unavailable("read", e))? {
-                Some(head) => chunk::assemble(tree, &name, &head).map(|value| Some(Bytes::copy_from_slice(&value))),
+                Some(head) => chunk::assemble(tree, &name, &head).map(|value| Some(value.into_owned().into())),
                 None => Ok(None),
             }
         })

@@ -29,9 +29,10 @@ const ROOM: usize = 8 << 20;
 #[cfg(target_os = "linux")]
 const AHEAD: u64 = 1 << 30;
 
-/// How much of it is asked for at once, in bytes: of more than a device takes in one request Linux reads the beginning alone.
+/// How much of it is asked for at once, in bytes: of more than a device's read-ahead window, which is this by default, Linux may read
+/// the beginning alone.
 #[cfg(target_os = "linux")]
-const AHEAD_AT_ONCE: NonZeroU64 = NonZeroU64::new(1 << 20).unwrap();
+const AHEAD_AT_ONCE: NonZeroU64 = NonZeroU64::new(128 << 10).unwrap();
 
 /// An open store.
 pub(super) struct Opened {
