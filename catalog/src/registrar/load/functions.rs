@@ -67,7 +67,7 @@ impl<'a> Functions<'a> {
 
 /// No function of this upstream is before it.
 fn first_key(upstream: &Pending) -> Vec<u8> {
-    Key::Function(upstream.upstream.id.clone(), Digest::from([0; 16])).to_bytes()
+    Key::Function(upstream.upstream.id.clone(), Digest::ZERO).to_bytes()
 }
 
 /// The upstreams of `part` with their functions, which are in `keys`.

@@ -2,8 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-#[cfg(target_os = "linux")]
-use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +30,7 @@ const AHEAD: u64 = 1 << 30;
 /// How much of it is asked for at once, in bytes: of more than a device's read-ahead window, which is this by default, Linux may read
 /// the beginning alone.
 #[cfg(target_os = "linux")]
-const AHEAD_AT_ONCE: NonZeroU64 = NonZeroU64::new(128 << 10).unwrap();
+const AHEAD_AT_ONCE: u64 = 128 << 10;
 
 /// An open store.
 pub(super) struct Opened {
@@ -62,9 +60,10 @@ fn read_ahead(folder: &Path) {
     #[cfg(target_os = "linux")]
     if let Ok(log) = File::open(folder.join("db")) {
         let length = log.metadata().map_or(0, |metadata| metadata.len().min(AHEAD));
-        for begin in (0..length).step_by(AHEAD_AT_ONCE.get() as usize) {
+        let step = std::num::NonZeroU64::new(AHEAD_AT_ONCE);
+        for begin in (0..length).step_by(AHEAD_AT_ONCE as usize) {
             // Where the system does not take the advice, the start takes longer.
-            let _ = rustix::fs::fadvise(&log, begin, Some(AHEAD_AT_ONCE), rustix::fs::Advice::WillNeed);
+            let _ = rustix::fs::fadvise(&log, begin, step, rustix::fs::Advice::WillNeed);
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         Value::Null => Cow::Borrowed(""),
+        // The same text, without the detour over the serializer.
         Value::Number(number) => Cow::Owned(number.to_string()),
         value => Cow::Owned(value.to_string()),
     }
