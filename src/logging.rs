@@ -18,7 +18,12 @@ pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
     .map_err(|e| anyhow::anyhow!("start the log: {e}"))
 }
 
+/// Libraries that log each of the failures that we tell of once.
+const SILENT: &str = "kube_runtime::watcher=off,kube_client=off";
+
 /// What `level` lets through.
 pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
-    EnvFilter::try_new(level).with_context(|| format!("--log-level {level}"))
+    EnvFilter::try_new(level)
+        .and_then(|_| EnvFilter::try_new(format!("{SILENT},{level}")))
+        .with_context(|| format!("--log-level {level}"))
 }

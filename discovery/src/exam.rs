@@ -15,7 +15,7 @@ use crate::board::State;
 use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
-use crate::sources::{consul, files, fixed, hosts};
+use crate::sources::{consul, files, fixed, hosts, kubernetes};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
 
@@ -23,8 +23,8 @@ use crate::testing::{Bench, addresses, listed, pass};
 pub(crate) struct Stage {
     /// The source; it lists `one` and `two`, each with one endpoint.
     pub(crate) source: Box<dyn Source>,
-    /// What its keys have before the name.
-    pub(crate) keys: &'static str,
+    /// The key that it gives one of them, and the name.
+    pub(crate) listed: fn(&str) -> (String, String),
     /// Breaks the place for good.
     pub(crate) fail: Box<dyn FnOnce() + Send>,
 }
@@ -32,7 +32,8 @@ pub(crate) struct Stage {
 type SetUp = fn() -> BoxFuture<'static, Stage>;
 
 /// How each kind is put on the stage, by the kind's name in the registry.
-const STAGES: &[(&str, SetUp)] = &[("static", on_the_command_line), ("files", in_a_folder), ("consul", in_consul)];
+const STAGES: &[(&str, SetUp)] =
+    &[("static", on_the_command_line), ("files", in_a_folder), ("kubernetes", in_kubernetes), ("consul", in_consul)];
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_source_sits_the_exam() {
@@ -44,12 +45,12 @@ async fn every_kind_of_source_sits_the_exam() {
     }
 }
 
-async fn sit(Stage { source, keys, fail }: Stage) {
+async fn sit(Stage { source, listed: named, fail }: Stage) {
     let (bench, id) = (Bench::new().await, source.id().clone());
     // From an earlier run. Only a full list can prove that one of the three is gone; of more, a source might doubt it.
-    let before = |name: &str| Listed {
-        key: format!("{keys}{name}").into(),
-        ..listed(name, UpstreamSpec::default(), &["127.0.0.1:9"])
+    let before = |name: &str| {
+        let (key, name) = named(name);
+        Listed { key: key.into(), ..listed(&name, UpstreamSpec::default(), &["127.0.0.1:9"]) }
     };
     let earlier = Report::Full(vec![before("one"), before("two"), before("phantom")]);
     bench.catalog.report(&id, earlier).await.unwrap();
@@ -60,10 +61,11 @@ async fn sit(Stage { source, keys, fail }: Stage) {
     let (stop, stopped) = oneshot::channel::<()>();
     let exam = async {
         let listed = |snapshot: &catalog::Snapshot| {
-            let is_new = |name| addresses(snapshot, name).is_some_and(|at| at.len() == 1 && at[0] != "127.0.0.1:9");
+            let is_new =
+                |name| addresses(snapshot, &named(name).1).is_some_and(|at| at.len() == 1 && at[0] != "127.0.0.1:9");
             is_new("one") && is_new("two")
         };
-        bench.wait(|snapshot| addresses(snapshot, "phantom").is_none() && listed(snapshot)).await;
+        bench.wait(|snapshot| addresses(snapshot, &named("phantom").1).is_none() && listed(snapshot)).await;
         board.wait_for(|statuses| statuses[0].state == State::Ok && statuses[0].upstreams == 2).await;
         fail();
         board.wait_for(|statuses| statuses[0].state == State::Failing || !statuses[0].left_out.is_empty()).await;
@@ -85,6 +87,10 @@ async fn sit(Stage { source, keys, fail }: Stage) {
     assert_eq!(board.read()[0].state, State::Stopped);
 }
 
+fn by_name(name: &str) -> (String, String) {
+    (name.to_owned(), name.to_owned())
+}
+
 fn on_the_command_line() -> BoxFuture<'static, Stage> {
     let failed = Arc::new(AtomicBool::new(false));
     let fails = failed.clone();
@@ -98,7 +104,7 @@ fn on_the_command_line() -> BoxFuture<'static, Stage> {
     let upstreams = vec!["one=http://one.test".parse().unwrap(), "two=http://127.0.0.1:2".parse().unwrap()];
     let source = Box::new(fixed::Fixed::resolved_by(lookup, "", upstreams));
     let fail = Box::new(move || failed.store(true, Ordering::Relaxed));
-    Box::pin(std::future::ready(Stage { source, keys: "", fail }))
+    Box::pin(std::future::ready(Stage { source, listed: by_name, fail }))
 }
 
 fn in_a_folder() -> BoxFuture<'static, Stage> {
@@ -111,7 +117,7 @@ fn in_a_folder() -> BoxFuture<'static, Stage> {
     }
     let source = Box::new(files::Files::new(folder.path().to_owned()));
     let fail = Box::new(move || folder.close().unwrap());
-    Box::pin(std::future::ready(Stage { source, keys: "/", fail }))
+    Box::pin(std::future::ready(Stage { source, listed: |name| (format!("/{name}"), name.to_owned()), fail }))
 }
 
 fn in_consul() -> BoxFuture<'static, Stage> {
@@ -132,8 +138,57 @@ fn in_consul() -> BoxFuture<'static, Stage> {
         let settings = consul::Settings::from_environment(Some(&agent.address.to_string()), |_| None).unwrap();
         let in_use = watch::channel(consul::InUse::default()).1;
         let source = Box::new(consul::Consul::new(SourceId::new("consul", ""), settings, in_use));
-        Stage { source, keys: "", fail: Box::new(move || drop(agent)) }
+        Stage { source, listed: by_name, fail: Box::new(move || drop(agent)) }
     })
+}
+
+fn in_kubernetes() -> BoxFuture<'static, Stage> {
+    Box::pin(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let server = Server::start(|mut stream| async move {
+            while let Some(head) = head(&mut stream).await {
+                let target = head.split(' ').nth(1).unwrap_or_default();
+                if target.contains("watch=true") {
+                    std::future::pending::<()>().await;
+                }
+                let path = target.split('?').next().unwrap_or_default();
+                let answer = answer_of_kubernetes(path);
+                let _ = stream.write_all(&reply(200, "Content-Type: application/json\r\n", answer)).await;
+            }
+        })
+        .await;
+        let place = kubernetes::Place::Url(format!("http://{}", server.address).parse().unwrap());
+        let source = Box::new(kubernetes::Kubernetes::new(SourceId::new("kubernetes", ""), place));
+        Stage {
+            source,
+            listed: |name| (format!("n/{name}:80"), format!("n-{name}-80")),
+            fail: Box::new(move || drop(server)),
+        }
+    })
+}
+
+/// What an API server of two Services answers.
+fn answer_of_kubernetes(path: &str) -> String {
+    let each = |object: fn(&str) -> String| ["one", "two"].map(object).join(",");
+    let items = match path {
+        "/version" => {
+            return r#"{"major": "1", "minor": "31", "gitVersion": "v1.31.0", "gitCommit": "", "gitTreeState": "",
+            "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}"#
+                .into();
+        }
+        "/api/v1/services" => each(|name| {
+            format!(r#"{{"metadata": {{"name": "{name}", "namespace": "n"}}, "spec": {{"ports": [{{"port": 80}}]}}}}"#)
+        }),
+        "/apis/discovery.k8s.io/v1/endpointslices" => each(|name| {
+            format!(
+                r#"{{"metadata": {{"name": "{name}-x", "namespace": "n", "labels": {{"kubernetes.io/service-name": "{name}"}}}},
+                    "addressType": "IPv4", "ports": [{{"name": "", "port": 1}}],
+                    "endpoints": [{{"addresses": ["127.0.0.1"]}}]}}"#
+            )
+        }),
+        _ => String::new(),
+    };
+    format!(r#"{{"kind": "List", "apiVersion": "v1", "metadata": {{"resourceVersion": "7"}}, "items": [{items}]}}"#)
 }
 
 /// What an agent of one node and two services answers.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::source::Source;
 use crate::sources::consul::{self, Consul, InUse};
+use crate::sources::kubernetes::{self, Kubernetes, Place};
 use crate::sources::{files, fixed};
 
 /// One kind of source.
@@ -39,6 +40,13 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
         by: "--resources PATH",
         selectable: false,
         open: open_files,
+    },
+    SourceKind {
+        name: "kubernetes",
+        about: "Services of a Kubernetes cluster, with their ready endpoints",
+        by: "--source kubernetes[=CONTEXT|URL], KUBECONFIG, or by itself inside a cluster",
+        selectable: true,
+        open: open_kubernetes,
     },
     SourceKind {
         name: "consul",
@@ -182,6 +190,29 @@ fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
     Ok(opened)
 }
 
+fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
+    let variable = |name: &str| settings.variable(name);
+    let mut places: Vec<_> =
+        settings.asked("kubernetes").map(|asked| Place::asked(asked.address.as_deref(), variable)).collect();
+    if settings.looks_around() {
+        places.extend(Place::of_environment(variable));
+    }
+    let note = match (places.as_slice(), kubernetes::at_home(variable)) {
+        ([], Some(file)) => format!("found {}, not used: --source kubernetes", file.display()),
+        ([], None) => "not asked for, not inside a cluster, and KUBECONFIG is not set".into(),
+        (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
+    };
+    let source = |place: Place| {
+        let instance = match &place {
+            Place::Context(Some(context)) => context.clone(),
+            Place::Url(url) => url.to_string(),
+            Place::Context(None) | Place::Cluster => String::new(),
+        };
+        Box::new(Kubernetes::new(SourceId::new("kubernetes", &instance), place)) as Box<dyn Source>
+    };
+    Ok(Opened { sources: places.into_iter().map(source).collect(), note })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,10 +253,25 @@ mod tests {
     }
 
     #[test]
+    fn kubernetes_is_watched_where_it_is_asked_for_or_the_environment_names_it() {
+        let check = |asked: &[&str], environment: Option<fn(&str) -> Option<String>>, wanted: &[&str]| {
+            let asked = asked.iter().map(|asked| (*asked).into()).collect();
+            assert_eq!(opened(&Settings { asked, environment, ..Settings::default() }).unwrap(), wanted);
+        };
+        let named: fn(&str) -> Option<String> = |name| (name == "KUBECONFIG").then(|| "/etc/cluster".to_owned());
+        check(&[], None, &[]);
+        check(&[], Some(named), &["kubernetes"]);
+        check(&["none"], Some(named), &[]);
+        check(&["kubernetes"], None, &["kubernetes"]);
+        check(&["kubernetes=east", "kubernetes"], Some(named), &["kubernetes=east", "kubernetes"]);
+        check(&["kubernetes=http://127.0.0.1:8001"], None, &["kubernetes=http://127.0.0.1:8001/"]);
+    }
+
+    #[test]
     fn an_unknown_kind_is_refused_with_those_that_are_known() {
         let settings = Settings { asked: vec!["zookeeper=localhost".into()], ..Settings::default() };
         let error = opened(&settings).unwrap_err();
-        assert_eq!(error, "there is no source \"zookeeper\"; known are consul, none");
+        assert_eq!(error, "there is no source \"zookeeper\"; known are kubernetes, consul, none");
     }
 
     #[test]

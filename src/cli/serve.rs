@@ -14,6 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   portolan serve --upstream pets=http://127.0.0.1:9000
       one upstream; its functions are at http://127.0.0.1:8080/fn/pets/...
+  portolan serve --source kubernetes
+      every Service of the cluster that kubectl would ask
   portolan serve --source consul=127.0.0.1:8500 --data-dir /var/lib/portolan
       every service of a Consul agent
   portolan serve --upstream greeter=grpc://10.0.0.5:50051 --source none --resources ./upstreams
@@ -43,7 +45,7 @@ pub(crate) struct ServeArgs {
     /// An upstream: http://, https://, grpc:// or grpcs://, with a base path where there is one; repeatable
     #[arg(long = "upstream", value_name = "NAME=URL")]
     pub(crate) upstreams: Vec<String>,
-    /// A source to watch: consul[=ADDRESS], or none; repeatable. Any ends the search for others
+    /// A source to watch: kubernetes[=CONTEXT|URL], consul[=ADDRESS], or none; repeatable. Any ends the search for others
     #[arg(long = "source", value_name = "KIND[=ADDRESS]", env = "PORTOLAN_SOURCE", value_delimiter = ',')]
     pub(crate) sources: Vec<String>,
     /// Threads that carry requests (default: one for each core)

@@ -23,12 +23,17 @@ struct Inner {
 }
 
 impl Described {
-    /// Starts on a free port.
+    /// Starts on a free port of loopback.
     pub async fn start(name: &str, document: Value) -> Described {
+        Self::start_at(([127, 0, 0, 1], 0).into(), name, document).await
+    }
+
+    /// Starts at an address.
+    pub async fn start_at(address: SocketAddr, name: &str, document: Value) -> Described {
         let inner = Inner { name: name.to_owned(), document: Mutex::new(document), asked: Mutex::new(0) };
         let inner = Arc::new(inner);
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
-        Described { served: echo::serve(router).await, inner }
+        Described { served: echo::serve_at(address, router).await, inner }
     }
 
     /// Where it listens.

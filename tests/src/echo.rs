@@ -97,9 +97,14 @@ impl Served {
     }
 }
 
-/// Serves a router on a free port.
+/// Serves a router on a free port of loopback.
 pub async fn serve(router: Router) -> Served {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
+    serve_at(([127, 0, 0, 1], 0).into(), router).await
+}
+
+/// Serves a router at an address; the port 0 is a free one.
+pub async fn serve_at(address: SocketAddr, router: Router) -> Served {
+    let listener = TcpListener::bind(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
     let address = listener.local_addr().expect("a bound listener has an address");
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {

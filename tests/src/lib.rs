@@ -18,6 +18,8 @@ pub mod events;
 pub mod golang;
 pub mod http;
 pub mod installed;
+pub mod kubernetes;
+pub mod network;
 pub mod port;
 pub mod prism;
 pub mod process;

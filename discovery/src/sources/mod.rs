@@ -5,3 +5,4 @@ pub mod files;
 pub mod fixed;
 mod hints;
 pub(crate) mod hosts;
+pub mod kubernetes;

@@ -12,6 +12,7 @@ mod daemon;
 mod durable;
 mod fuzz;
 mod kill;
+mod kubernetes;
 mod prism;
 mod rolling;
 mod rooms;

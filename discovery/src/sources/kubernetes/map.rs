@@ -1,0 +1,227 @@
+//! From the API server's objects to what the catalog needs of them: pure, and the same for the same objects.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use catalog::model::{Endpoint, Health, Protocol, UpstreamSpec};
+use catalog::report::Listed;
+use k8s_openapi::api::core::v1::{self as core, ServicePort};
+use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
+
+use crate::sources::hints;
+
+/// Gloo's switch for function discovery, a label of a Service or a Namespace.
+pub(super) const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
+
+/// What goes before the name of a hint among a Service's annotations.
+const ANNOTATION: &str = "portolan.dev/";
+
+/// Says of which Service a slice is.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// The namespaces of the cluster itself: nothing there is looked at unless it says so.
+const OF_THE_CLUSTER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// A Service, or why it is none that can be called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Service {
+    namespace: Arc<str>,
+    name: String,
+    /// Its spec, but for what its port says.
+    spec: UpstreamSpec,
+    ports: Vec<Port>,
+    /// Whether endpoints of IPv6 are the first choice.
+    prefers_ipv6: bool,
+    /// What was left out, each with the reason, for a person.
+    pub(super) left_out: BTreeMap<String, String>,
+}
+
+/// A port of a Service, each an upstream of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Port {
+    /// By which slices know it; empty for the only one.
+    name: String,
+    number: u16,
+    protocol: Option<Protocol>,
+}
+
+/// What an EndpointSlice says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Slice {
+    /// The key of its Service.
+    pub(super) service: Arc<str>,
+    ipv6: bool,
+    /// Names and numbers of the ports that its addresses have.
+    ports: Vec<(String, u16)>,
+    /// Its addresses, at port 0.
+    endpoints: Vec<Endpoint>,
+}
+
+/// The key of an object within its namespace, `namespace/name`.
+pub(super) fn key(namespace: Option<&str>, name: Option<&str>) -> Arc<str> {
+    format!("{}/{}", namespace.unwrap_or_default(), name.unwrap_or_default()).into()
+}
+
+impl Service {
+    /// What `service` says of itself.
+    pub(super) fn of(service: core::Service) -> Self {
+        let (metadata, spec) = (service.metadata, service.spec.unwrap_or_default());
+        let namespace: Arc<str> = metadata.namespace.unwrap_or_default().into();
+        let name = metadata.name.unwrap_or_default();
+        let mut left_out = BTreeMap::new();
+        let mut made = UpstreamSpec {
+            host: Some(format!("{name}.{namespace}.svc")),
+            labels: metadata.labels.unwrap_or_default(),
+            ..UpstreamSpec::default()
+        };
+        if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
+            match hints::switch(value) {
+                Ok(on) => made.hints.discovery = Some(on),
+                Err(fault) => _ = left_out.insert(format!("{namespace}/{name}, label {DISCOVERY_LABEL}"), fault),
+            }
+        }
+        for (annotation, value) in metadata.annotations.unwrap_or_default() {
+            let Some(hint) = annotation.strip_prefix(ANNOTATION) else { continue };
+            if let Err(fault) = hints::apply(&mut made, hint, value.trim()) {
+                left_out.insert(format!("{namespace}/{name}, annotation {annotation}"), fault);
+            }
+        }
+        let mut ports = Vec::new();
+        if spec.type_.as_deref() == Some("ExternalName") {
+            // A name that anyone who may write a Service points wherever they like, as CVE-2021-32783 shows.
+            let reason = "a Service of type ExternalName has no endpoints of the cluster";
+            left_out.insert(format!("{namespace}/{name}"), reason.to_owned());
+        } else {
+            for port in spec.ports.unwrap_or_default() {
+                match Port::of(port) {
+                    Ok(port) => ports.push(port),
+                    Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
+                }
+            }
+        }
+        let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
+        Self { namespace, name, spec: made, ports, prefers_ipv6, left_out }
+    }
+
+    /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
+    pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
+        let of_namespace = || OF_THE_CLUSTER.contains(&&*self.namespace).then_some(false);
+        let listed = |port: &Port| {
+            let mut spec = self.spec.clone();
+            spec.protocol = spec.protocol.or(port.protocol);
+            spec.hints.discovery = spec.hints.discovery.or(discovery).or_else(of_namespace);
+            Listed {
+                key: format!("{}/{}:{}", self.namespace, self.name, port.number).into(),
+                name: format!("{}-{}-{}", self.namespace, self.name, port.number),
+                namespace: None,
+                spec,
+                endpoints: self.endpoints(port, slices),
+            }
+        };
+        self.ports.iter().map(listed).collect()
+    }
+
+    /// Pods of two families have an address of each, and are called at one: of the family that the Service names first, if there is any.
+    fn endpoints(&self, port: &Port, slices: &[&Slice]) -> Vec<Endpoint> {
+        let of_family = |ipv6: bool| -> Vec<Endpoint> {
+            let of = slices.iter().filter(|slice| slice.ipv6 == ipv6);
+            of.flat_map(|slice| slice.at(&port.name)).collect()
+        };
+        let first = of_family(self.prefers_ipv6);
+        let mut endpoints = if first.is_empty() { of_family(!self.prefers_ipv6) } else { first };
+        // While a pod moves from one slice to another it is in both: the one that may be called counts.
+        endpoints.sort_by_key(|endpoint| (endpoint.address, endpoint.health != Health::Healthy));
+        endpoints.dedup_by_key(|endpoint| endpoint.address);
+        endpoints
+    }
+}
+
+impl Port {
+    fn of(port: ServicePort) -> Result<Self, (String, String)> {
+        let name = port.name.unwrap_or_default();
+        let number = u16::try_from(port.port).ok().filter(|number| *number > 0);
+        let Some(number) = number else {
+            return Err((port.port.to_string(), "is not a port".to_owned()));
+        };
+        match port.protocol.as_deref() {
+            None | Some("TCP") => {}
+            Some(other) => return Err((format!("{number}/{other}"), format!("{other} is not spoken here"))),
+        }
+        let protocol = port.app_protocol.as_deref().and_then(of_app_protocol).or_else(|| of_port_name(&name));
+        Ok(Self { name, number, protocol })
+    }
+}
+
+/// What `appProtocol` says: a name of IANA's, or one of Kubernetes' own.
+fn of_app_protocol(name: &str) -> Option<Protocol> {
+    match name.to_ascii_lowercase().as_str() {
+        "http" | "http2" | "h2c" | "grpc-web" | "kubernetes.io/h2c" | "kubernetes.io/ws" => Some(Protocol::Http),
+        "https" | "h2" | "kubernetes.io/wss" => Some(Protocol::Https),
+        "grpc" => Some(Protocol::Grpc),
+        "grpcs" => Some(Protocol::Grpcs),
+        _ => None,
+    }
+}
+
+/// What a port's name says, by the custom `{protocol}` or `{protocol}-{more}`.
+fn of_port_name(name: &str) -> Option<Protocol> {
+    if name == "grpc-web" || name.starts_with("grpc-web-") {
+        return Some(Protocol::Http);
+    }
+    match name.split('-').next().unwrap_or_default() {
+        "https" => Some(Protocol::Https),
+        "http" | "http2" | "h2" | "h2c" => Some(Protocol::Http),
+        "grpc" => Some(Protocol::Grpc),
+        "grpcs" => Some(Protocol::Grpcs),
+        _ => None,
+    }
+}
+
+impl Slice {
+    /// What `slice` says; `None` where it belongs to no Service, or has names for addresses.
+    pub(super) fn of(slice: EndpointSlice) -> Option<Self> {
+        let ipv6 = match slice.address_type.as_str() {
+            "IPv4" => false,
+            "IPv6" => true,
+            _ => return None,
+        };
+        let service = slice.metadata.labels.as_ref()?.get(SERVICE_NAME)?;
+        let service = key(slice.metadata.namespace.as_deref(), Some(service));
+        let port = |port: discovery::EndpointPort| {
+            let number = u16::try_from(port.port?).ok().filter(|number| *number > 0)?;
+            Some((port.name.unwrap_or_default(), number))
+        };
+        let ports = slice.ports.unwrap_or_default().into_iter().filter_map(port).collect();
+        // A Service without pods has a slice with `null` for both.
+        let endpoints = slice.endpoints.into_iter().flat_map(endpoints).collect();
+        Some(Self { service, ipv6, ports, endpoints })
+    }
+
+    /// Its endpoints for the Service's port of this name.
+    fn at<'a>(&'a self, port: &'a str) -> impl Iterator<Item = Endpoint> + 'a {
+        let numbers = self.ports.iter().filter(move |(name, _)| name == port).map(|(_, number)| *number);
+        numbers.flat_map(|number| {
+            self.endpoints.iter().map(move |endpoint| {
+                let address = SocketAddr::new(endpoint.address.ip(), number);
+                Endpoint { address, ..endpoint.clone() }
+            })
+        })
+    }
+}
+
+fn endpoints(endpoint: discovery::Endpoint) -> impl Iterator<Item = Endpoint> {
+    let conditions = endpoint.conditions.unwrap_or_default();
+    // Unknown counts as ready. What terminates is not, unless its Service publishes what is not ready.
+    let health = if conditions.ready.unwrap_or(true) { Health::Healthy } else { Health::Unhealthy };
+    let pod = endpoint.target_ref.filter(|target| target.kind.as_deref() == Some("Pod")).and_then(|target| target.name);
+    let labels = [("pod", pod), ("node", endpoint.node_name), ("zone", endpoint.zone)];
+    let labels: BTreeMap<_, _> = labels.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    // Several addresses of one endpoint are the same pod; consumers take the first.
+    let address = endpoint.addresses.first().and_then(|address| address.parse::<IpAddr>().ok());
+    address.into_iter().map(move |address| Endpoint {
+        health: health.clone(),
+        labels: labels.clone(),
+        ..Endpoint::at(SocketAddr::new(address, 0))
+    })
+}

@@ -1,0 +1,264 @@
+//! Tells the catalog what the view says: a full list first, what changes after, many Services at a time but never two reports of one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use catalog::CatalogError;
+use catalog::report::{Listed, Receipt, Report};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use tokio::time::{Instant, interval_at, sleep_until};
+
+use super::limits;
+use super::view::View;
+use super::watch::{Name, Said};
+use crate::{Reports, SourceError};
+
+/// The watch without which nothing can be told.
+pub(super) const SERVICES: &str = "services";
+/// The watch that has endpoints.
+pub(super) const SLICES: &str = "endpointslices";
+
+/// The watch that has the labels of Namespaces.
+pub(super) const NAMESPACES: &str = "namespaces";
+
+/// What came of telling of a Service, or of the full list.
+type Acknowledged = (Option<Arc<str>>, Result<Receipt, CatalogError>);
+
+/// Tells of one cluster.
+pub(super) struct Publisher<'a> {
+    reports: &'a Reports,
+    view: View,
+    /// Watches that have not told of everything yet.
+    unlisted: BTreeSet<Name>,
+    /// Watches that failed, and when they last did.
+    failing: BTreeMap<Name, Instant>,
+    names: Vec<Name>,
+    /// The endpoints that the catalog has from an earlier run, by upstream.
+    held: HashMap<Arc<str>, Listed>,
+    changed: BTreeSet<Arc<str>>,
+    /// What the catalog was told last of each Service.
+    told: HashMap<Arc<str>, Upstreams>,
+    on_their_way: FuturesUnordered<BoxFuture<'a, Acknowledged>>,
+    /// The Services among them.
+    busy: HashSet<Arc<str>>,
+    phase: Phase,
+}
+
+/// How far a run is.
+enum Phase {
+    /// The cluster is being read; nothing is told yet.
+    Reading,
+    /// The full list is on its way.
+    Telling,
+    /// The full list is told. If it was held back, or the store could not take it or a change after it, it is told again then.
+    Told(Option<Instant>),
+    /// It is to be told again, after what is on its way, so that it is the later word.
+    Due,
+}
+
+/// The upstreams of a Service, by their keys.
+type Upstreams = BTreeMap<Arc<str>, Listed>;
+
+impl<'a> Publisher<'a> {
+    /// Will tell `reports` what the watches of these names say.
+    pub(super) fn new(reports: &'a Reports, names: Vec<Name>) -> Self {
+        // What an earlier run said of them is over.
+        names.iter().for_each(|name| reports.part(name, None));
+        Self {
+            reports,
+            view: View::default(),
+            unlisted: names.iter().cloned().collect(),
+            names,
+            failing: BTreeMap::new(),
+            held: reports.held().into_iter().map(|listed| (listed.key.clone(), listed)).collect(),
+            changed: BTreeSet::new(),
+            told: HashMap::new(),
+            on_their_way: FuturesUnordered::new(),
+            busy: HashSet::new(),
+            phase: Phase::Reading,
+        }
+    }
+
+    /// Tells what `watches` say until they all fail, or the catalog is closed.
+    pub(super) async fn publish(
+        mut self,
+        mut watches: impl Stream<Item = (Name, Said)> + Unpin,
+    ) -> Result<Infallible, SourceError> {
+        let mut alive = interval_at(Instant::now() + limits::ALIVE, limits::ALIVE);
+        loop {
+            let again = match self.phase {
+                Phase::Told(again) => again,
+                _ => None,
+            };
+            tokio::select! {
+                Some((name, said)) = watches.next() => {
+                    self.take(name, said)?;
+                    for _ in 1..limits::BURST {
+                        let Some(Some((name, said))) = watches.next().now_or_never() else { break };
+                        self.take(name, said)?;
+                    }
+                }
+                Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.phase = Phase::Due,
+                now = alive.tick() => self.alive(now),
+            }
+            self.advance();
+        }
+    }
+
+    fn take(&mut self, name: Name, said: Said) -> Result<(), SourceError> {
+        match said {
+            Said::Change(change) => {
+                change(&mut self.view);
+                self.works(&name);
+            }
+            Said::Listed(change) => {
+                change(&mut self.view);
+                self.works(&name);
+                if self.unlisted.remove(&name) {
+                    self.changed.extend(self.view.services().cloned());
+                } else if &*name == SERVICES && matches!(self.phase, Phase::Told(_)) {
+                    // What it lacks may be the server's loss: the catalog holds that back, as of every full list.
+                    self.phase = Phase::Due;
+                }
+            }
+            Said::Failed(cause) => {
+                if self.failing.insert(name.clone(), Instant::now()).is_none() {
+                    tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
+                }
+                let nothing_yet = &*name == SERVICES && self.unlisted.contains(&name);
+                if nothing_yet || self.failing.len() == self.names.len() {
+                    return Err(SourceError::Place { act: format!("watch {name}"), cause });
+                }
+                self.reports.part(&name, Some(cause));
+            }
+        }
+        Ok(())
+    }
+
+    fn works(&mut self, name: &Name) {
+        if self.failing.remove(name).is_some() {
+            self.reports.part(name, None);
+        }
+    }
+
+    fn alive(&mut self, now: Instant) {
+        // A watch that stands again says nothing before something changes; one that does not fails again within the time.
+        let is_quiet = |(name, at): &(&Name, &Instant)| {
+            now.duration_since(**at) > limits::FAILS_AGAIN && !self.unlisted.contains(*name)
+        };
+        let quiet: Vec<_> = self.failing.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
+        quiet.iter().for_each(|name| self.works(name));
+        let stands = |name: &Name| !self.failing.contains_key(name) || self.unlisted.contains(name);
+        if self.names.iter().all(stands) && matches!(self.phase, Phase::Told(_)) {
+            self.reports.alive();
+        }
+    }
+
+    /// Sends what can be sent now.
+    fn advance(&mut self) {
+        self.changed.append(&mut self.view.changed());
+        if self.view.leaves_out_anew() {
+            self.reports.leave_out(self.view.left_out());
+        }
+        match self.phase {
+            Phase::Reading if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
+            Phase::Due if self.on_their_way.is_empty() => self.tell_all(),
+            Phase::Told(_) => self.tell_changes(),
+            Phase::Reading | Phase::Telling | Phase::Due => {}
+        }
+    }
+
+    fn wanted(&self, service: &str) -> Upstreams {
+        let mut listed = self.view.listed(service);
+        // What is not known now stays as in an earlier run.
+        for listed in &mut listed {
+            let held = self.held.get(&listed.key);
+            if self.unlisted.contains(SLICES) {
+                listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
+            }
+            if self.unlisted.contains(NAMESPACES) {
+                let known = held.and_then(|held| held.spec.hints.discovery);
+                listed.spec.hints.discovery = listed.spec.hints.discovery.or(known);
+            }
+        }
+        listed.into_iter().map(|listed| (listed.key.clone(), listed)).collect()
+    }
+
+    fn tell_all(&mut self) {
+        self.changed.clear();
+        self.reports.leave_out(self.view.left_out());
+        let services: Vec<_> = self.view.services().cloned().collect();
+        self.told = services.into_iter().map(|service| (service.clone(), self.wanted(&service))).collect();
+        let all = self.told.values().flat_map(|told| told.values().cloned()).collect();
+        let reports = self.reports;
+        self.on_their_way.push(Box::pin(async move { (None, reports.send(Report::Full(all)).await) }));
+        self.phase = Phase::Telling;
+    }
+
+    fn tell_changes(&mut self) {
+        let due: Vec<_> = self.changed.iter().filter(|service| !self.busy.contains(*service)).cloned().collect();
+        for service in due {
+            if self.on_their_way.len() >= limits::REPORTS {
+                break;
+            }
+            self.changed.remove(&service);
+            let wanted = self.wanted(&service);
+            let reports = difference(self.told.get(&service), &wanted);
+            match wanted.is_empty() {
+                true => _ = self.told.remove(&service),
+                false => _ = self.told.insert(service.clone(), wanted),
+            }
+            if !reports.is_empty() {
+                self.busy.insert(service.clone());
+                let to = self.reports;
+                self.on_their_way.push(Box::pin(async move {
+                    let all = try_join_all(reports.into_iter().map(|report| to.send(report))).await;
+                    (Some(service), all.map(|mut receipts| receipts.pop().unwrap_or_default()))
+                }));
+            }
+        }
+    }
+
+    fn arrived(
+        &mut self,
+        service: Option<Arc<str>>,
+        receipt: Result<Receipt, CatalogError>,
+    ) -> Result<(), SourceError> {
+        let now = Instant::now();
+        match (service, receipt) {
+            (Some(service), Ok(_)) => _ = self.busy.remove(&service),
+            // Endpoints are shown whatever the store does, so the run goes on.
+            (service, Err(CatalogError::Store(_))) => {
+                service.inspect(|service| _ = self.busy.remove(service));
+                if !matches!(self.phase, Phase::Due) {
+                    self.phase = Phase::Told(Some(now + limits::REFUSED));
+                }
+            }
+            (None, Ok(receipt)) => {
+                if let Some(reason) = &receipt.held_back {
+                    tracing::warn!("the full list is held back: {reason}");
+                }
+                self.phase = Phase::Told(receipt.held_back.map(|_| now + limits::TELL_AGAIN));
+            }
+            (_, Err(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+/// What makes of `told` what is `wanted`.
+fn difference(told: Option<&Upstreams>, wanted: &Upstreams) -> Vec<Report> {
+    let none = Upstreams::new();
+    let told = told.unwrap_or(&none);
+    let gone = told.keys().filter(|key| !wanted.contains_key(*key)).map(|key| Report::Removed(key.clone()));
+    let changed = wanted.iter().filter_map(|(key, now)| match told.get(key) {
+        Some(before) if before == now => None,
+        Some(before) if before.spec == now.spec => Some(Report::Endpoints(key.clone(), now.endpoints.clone())),
+        _ => Some(Report::Changed(Box::new(now.clone()))),
+    });
+    gone.chain(changed).collect()
+}

@@ -1,0 +1,151 @@
+//! What is known of the cluster, joined from several watches, and which Services it changed for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use catalog::report::Listed;
+use k8s_openapi::api::core::v1::Namespace;
+
+use super::map::{DISCOVERY_LABEL, Service, Slice};
+use crate::sources::hints;
+
+/// The cluster, as far as it was told of.
+#[derive(Default)]
+pub(super) struct View {
+    services: BTreeMap<Arc<str>, Service>,
+    slices: BTreeMap<Arc<str>, Slice>,
+    /// The slices of each Service, of unknown ones too: which of the two is told of first is chance.
+    of_service: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// What Namespaces say of discovery.
+    namespaces: BTreeMap<Arc<str>, bool>,
+    changed: BTreeSet<Arc<str>>,
+    /// Whether something else is left out than was.
+    leaves_out: bool,
+}
+
+/// A kind of objects that a view is made of, each under a key of its own.
+pub(super) trait Part {
+    /// Puts `self` into the view, or takes away what is there under `key`.
+    fn put(now: Option<Self>, key: &Arc<str>, view: &mut View)
+    where
+        Self: Sized;
+
+    /// The keys that the view has of this kind.
+    fn keys(view: &View) -> Vec<Arc<str>>;
+}
+
+/// What a Namespace says of discovery.
+pub(super) struct Says(bool);
+
+impl View {
+    /// All upstreams of a Service; none where there is no such Service.
+    pub(super) fn listed(&self, service: &str) -> Vec<Listed> {
+        let Some(known) = self.services.get(service) else { return Vec::new() };
+        let slices = self.of_service.get(service).into_iter().flatten();
+        let slices: Vec<_> = slices.filter_map(|slice| self.slices.get(slice)).collect();
+        known.listed(&slices, self.namespaces.get(namespace(service)).copied())
+    }
+
+    /// The Services that there are.
+    pub(super) fn services(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.services.keys()
+    }
+
+    /// The Services that may list something else than they did.
+    pub(super) fn changed(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What is no upstream, each with the reason.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = (String, String)> {
+        let all = self.services.values().flat_map(|service| &service.left_out);
+        all.map(|(what, reason)| (what.clone(), reason.clone()))
+    }
+
+    /// Whether that may be something else than at the last call.
+    pub(super) fn leaves_out_anew(&mut self) -> bool {
+        std::mem::take(&mut self.leaves_out)
+    }
+}
+
+impl Part for Service {
+    fn put(now: Option<Self>, key: &Arc<str>, view: &mut View) {
+        if now.as_ref() == view.services.get(key) {
+            return;
+        }
+        view.changed.insert(key.clone());
+        let leaves_out = |service: &Self| !service.left_out.is_empty();
+        view.leaves_out |= now.as_ref().is_some_and(leaves_out);
+        let before = match now {
+            Some(now) => view.services.insert(key.clone(), now),
+            None => view.services.remove(key),
+        };
+        view.leaves_out |= before.as_ref().is_some_and(leaves_out);
+    }
+
+    fn keys(view: &View) -> Vec<Arc<str>> {
+        view.services.keys().cloned().collect()
+    }
+}
+
+impl Part for Slice {
+    fn put(now: Option<Self>, key: &Arc<str>, view: &mut View) {
+        if let Some(now) = &now {
+            if view.slices.get(key) == Some(now) {
+                return;
+            }
+            view.of_service.entry(now.service.clone()).or_default().insert(key.clone());
+            view.changed.insert(now.service.clone());
+        }
+        let service = now.as_ref().map(|now| now.service.clone());
+        let before = match now {
+            Some(now) => view.slices.insert(key.clone(), now),
+            None => view.slices.remove(key),
+        };
+        // It may have been another Service's.
+        if let Some(before) = before.filter(|before| Some(&before.service) != service.as_ref()) {
+            if let Some(slices) = view.of_service.get_mut(&before.service) {
+                slices.remove(key);
+                if slices.is_empty() {
+                    view.of_service.remove(&before.service);
+                }
+            }
+            view.changed.insert(before.service);
+        }
+    }
+
+    fn keys(view: &View) -> Vec<Arc<str>> {
+        view.slices.keys().cloned().collect()
+    }
+}
+
+impl Says {
+    /// What `namespace` says, if it says something that can be read.
+    pub(super) fn of(namespace: &Namespace) -> Option<Self> {
+        let value = namespace.metadata.labels.as_ref()?.get(DISCOVERY_LABEL)?;
+        hints::switch(value).ok().map(Self)
+    }
+}
+
+impl Part for Says {
+    fn put(now: Option<Self>, key: &Arc<str>, view: &mut View) {
+        let before = match &now {
+            Some(Self(now)) => view.namespaces.insert(key.clone(), *now),
+            None => view.namespaces.remove(key),
+        };
+        if before != now.map(|Self(now)| now) {
+            let services: Vec<_> =
+                view.services.keys().filter(|service| namespace(service) == &**key).cloned().collect();
+            view.changed.extend(services);
+        }
+    }
+
+    fn keys(view: &View) -> Vec<Arc<str>> {
+        view.namespaces.keys().cloned().collect()
+    }
+}
+
+/// The namespace that the key of an object begins with.
+pub(super) fn namespace(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(namespace, _)| namespace)
+}

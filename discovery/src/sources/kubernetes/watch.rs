@@ -1,0 +1,105 @@
+//! Watches of the API server as one stream of changes to the view.
+//!
+//! The library lists, watches on from there, lists again when the server no longer knows where that was, and waits longer after each
+//! failure; here its events become changes, and its failures are told apart by the watch that had them.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+
+use super::map::key;
+use super::view::{Part, View};
+
+/// Which watch: `services`, `endpointslices in shop`.
+pub(super) type Name = Arc<str>;
+
+/// What a watch says.
+pub(super) enum Said {
+    /// Something is there or gone.
+    Change(Change),
+    /// All that it watches has been told of; what was not is to be taken away.
+    Listed(Change),
+    /// It failed, and tries again.
+    Failed(String),
+}
+
+/// Something to do to the view.
+pub(super) type Change = Box<dyn FnOnce(&mut View) + Send>;
+
+/// Watches what `api` gives, as `config` says; `read` makes of an object what the view keeps.
+pub(super) fn objects<K, P>(
+    name: Name,
+    api: Api<K>,
+    config: watcher::Config,
+    read: fn(K) -> Option<P>,
+) -> BoxStream<'static, (Name, Said)>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    P: Part + Send + 'static,
+{
+    let mut listed = HashSet::new();
+    let events = watch(api, config).default_backoff();
+    let said = events.flat_map(move |event| {
+        let said = match event {
+            Err(error) => vec![Said::Failed(cause(&error))],
+            Ok(Event::Init) => {
+                listed.clear();
+                Vec::new()
+            }
+            Ok(Event::InitApply(object)) => {
+                listed.insert(key_of(&object));
+                vec![put(object, read)]
+            }
+            Ok(Event::Apply(object)) => vec![put(object, read)],
+            Ok(Event::Delete(object)) => {
+                let key = key_of(&object);
+                vec![Said::Change(Box::new(move |view| P::put(None, &key, view)))]
+            }
+            Ok(Event::InitDone) => vec![Said::Listed(gone::<P>(std::mem::take(&mut listed)))],
+        };
+        let name = name.clone();
+        stream::iter(said).map(move |said| (name.clone(), said))
+    });
+    said.boxed()
+}
+
+fn put<K: Resource, P: Part + Send + 'static>(object: K, read: fn(K) -> Option<P>) -> Said {
+    let key = key_of(&object);
+    let now = read(object);
+    Said::Change(Box::new(move |view| P::put(now, &key, view)))
+}
+
+/// Takes away what was not listed.
+fn gone<P: Part>(listed: HashSet<Arc<str>>) -> Change {
+    Box::new(move |view| {
+        for key in P::keys(view) {
+            if !listed.contains(&key) {
+                P::put(None, &key, view);
+            }
+        }
+    })
+}
+
+fn key_of<K: Resource>(object: &K) -> Arc<str> {
+    let metadata = object.meta();
+    match metadata.namespace.as_deref() {
+        None => metadata.name.as_deref().unwrap_or_default().into(),
+        namespace => key(namespace, metadata.name.as_deref()),
+    }
+}
+
+/// A failure in the words of its last cause, which is the server's.
+fn cause(error: &watcher::Error) -> String {
+    let mut last: &dyn std::error::Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
