@@ -1,14 +1,14 @@
 //! The gateway's settings: from the configuration to what the router is told.
 
 use plugins::filters::{self, access, origin};
-use plugins::registry;
+use plugins::{Keyring, registry};
 use url::Url;
 
 use crate::cli::serve::AccessLog;
 use crate::config::{Access, Config};
 
 /// What the router is told at its start. `token` is the call token, where there is one.
-pub(crate) fn settings(config: &Config, token: Option<access::Token>) -> router::Config {
+pub(crate) fn settings(config: &Config, token: Option<access::Token>, keyring: Keyring) -> router::Config {
     let urls = &config.function_urls;
     let access = match (urls.access, token) {
         (None, _) => access::Config::Loopback,
@@ -23,6 +23,7 @@ pub(crate) fn settings(config: &Config, token: Option<access::Token>) -> router:
         namespace: config.discovery_namespace.as_str().into(),
         filters: registry::filters(&settings),
         kinds: registry::FUNCTION_KINDS,
+        keyring,
         validation: config.validation,
         access_log: match config.access_log {
             AccessLog::Off => router::AccessLog::Off,

@@ -15,6 +15,7 @@ use discovery::policy::AddressPolicy;
 use discovery::registry;
 use discovery::sources::consul::InUse;
 use discovery::why::Explainer;
+use plugins::Keyring;
 use plugins::functions::rest::DOCUMENT_PATHS;
 use plugins::registry::FUNCTION_KINDS;
 use router::Router;
@@ -100,13 +101,14 @@ impl Daemon {
         let was_empty = catalog.snapshot().upstream_count() == 0;
         registrars.spawn(Registrar::run(registrar));
 
-        let router =
-            Router::start(gateway::settings(&config, reload.call_token()), catalog.clone()).context("--gateway")?;
+        let keyring = Keyring::default();
+        let router = Router::start(gateway::settings(&config, reload.call_token(), keyring.clone()), catalog.clone())
+            .context("--gateway")?;
         let (listener, admin) = listen(config.admin).await?;
 
         let (called, in_use) = watch::channel(InUse::default());
         let settings =
-            registry::Settings { in_use: Some(in_use), again: Some(reload.resources()), ..sourcing(&config) };
+            registry::Settings { in_use: Some(in_use), again: Some(reload.resources()), keyring, ..sourcing(&config) };
         let policy = policy.knows([router.address(), admin]);
         let Discovery { supervisor, prober, explainer, notes } = Discovery::new(&config, settings, &catalog, policy)?;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalog::model::SourceId;
+use plugins::Keyring;
 use tokio::sync::watch;
 
 use crate::source::Source;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub environment: Option<fn(&str) -> Option<String>>,
     /// What is called, for sources that watch that most closely.
     pub in_use: Option<watch::Receiver<InUse>>,
+    /// Where sources put the credentials that calls are made with.
+    pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
     pub again: Option<watch::Receiver<()>>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::model::{Described, Description, Digest, Function, Materials, UpstreamSpec};
-use plugins::{BindError, BoundCall, FunctionKind};
+use plugins::{BindError, BoundCall, FunctionKind, Keyring};
 use serde_json::{Value, json};
 
 /// Binds one function of a description.
@@ -17,7 +17,7 @@ pub(crate) fn bind(
         output: described.output.as_ref().map(|output| complete(output, description)),
         attachments: description.attachments.clone(),
     };
-    kind.bind(&function(kind, described), &materials, &UpstreamSpec::default())
+    kind.bind(&function(kind, described), &materials, &UpstreamSpec::default(), &Keyring::default())
 }
 
 /// A schema with the definitions.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use catalog::model::{Digest, Function, Materials, UpstreamSpec};
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use plugins::{Arguments, BoundCall, Content, FunctionKind, functions::rest::Rest};
+use plugins::{Arguments, BoundCall, Content, FunctionKind, Keyring, functions::rest::Rest};
 use serde_json::{Value, json, value::RawValue};
 
 const ROUNDS: usize = 20;
@@ -34,7 +34,7 @@ fn bind(operation: &Value, input: Value) -> Arc<dyn BoundCall> {
         last_seen: Timestamp::UNIX_EPOCH,
     };
     let materials = Materials { input, output: None, attachments: Vec::new() };
-    Rest.bind(&function, &materials, &UpstreamSpec::default()).expect("binds")
+    Rest.bind(&function, &materials, &UpstreamSpec::default(), &Keyring::default()).expect("binds")
 }
 
 fn measure(name: &str, call: &dyn BoundCall, method: &Method, query: Option<&str>, content: Content<'_>) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use catalog::model::{Function, Kind, Materials, UpstreamSpec};
 
 use crate::call::BoundCall;
+use crate::keyring::Keyring;
 use crate::probe::Probe;
 
 /// One kind of function.
@@ -22,6 +23,7 @@ pub trait FunctionKind: Send + Sync {
         function: &Function,
         materials: &Materials,
         spec: &UpstreamSpec,
+        keyring: &Keyring,
     ) -> Result<Arc<dyn BoundCall>, BindError>;
 }
 

@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod filter;
 pub mod filters;
 pub mod functions;
+pub mod keyring;
 pub mod kind;
 pub mod probe;
 pub mod problem;
@@ -20,6 +21,7 @@ pub use call::{
 };
 pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};
+pub use keyring::{Keyring, Keys, Ring};
 pub use kind::{BindError, FunctionKind};
 pub use probe::{Probe, ProbeError, Target};
 pub use problem::{Fault, Occasion, Problem, Reason};

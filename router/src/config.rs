@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use catalog::model::Validation;
-use plugins::{Filter, FunctionKind};
+use plugins::{Filter, FunctionKind, Keyring};
 
 /// One gateway.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub filters: Arc<[Arc<dyn Filter>]>,
     /// The function kinds that can be called.
     pub kinds: &'static [&'static dyn FunctionKind],
+    /// Where calls find the credentials that they are made with.
+    pub keyring: Keyring,
     /// What happens to input that does not fit, where an upstream says nothing of it.
     pub validation: Validation,
     /// Whether and how each request is written to the access log.

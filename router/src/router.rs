@@ -67,7 +67,9 @@ impl Router {
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let mut control = JoinSet::new();
         let collected = Budget::new(limits::COLLECTED, limits::COLLECTED_PER_UPSTREAM);
-        control.spawn(Planner::new(catalog.clone(), config.kinds, config.validation, collected).run(queue));
+        control.spawn(
+            Planner::new(catalog.clone(), config.kinds, config.keyring, config.validation, collected).run(queue),
+        );
         let (stopping, stopped) = watch::channel(None);
         let common = Common {
             catalog,
@@ -140,6 +142,7 @@ mod tests {
             workers: 3,
             namespace: "gloo-system".into(),
             filters: plugins::registry::filters(&plugins::filters::Settings::default()),
+            keyring: Default::default(),
             kinds: plugins::registry::FUNCTION_KINDS,
             validation: catalog::model::Validation::Enforce,
             access_log: AccessLog::Off,

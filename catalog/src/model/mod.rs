@@ -1,5 +1,6 @@
 //! The domain: what an upstream, an endpoint and a function are, whoever found them.
 
+mod aws;
 mod digest;
 mod endpoint;
 mod function;
@@ -8,6 +9,7 @@ pub mod name;
 mod origin;
 mod upstream;
 
+pub use aws::{Aws, Event};
 pub use digest::Digest;
 pub use endpoint::{Endpoint, EndpointSet, Health};
 pub use function::{Described, Description, Function, Materials};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Kind, Origin};
+use super::{Aws, Digest, Kind, Origin};
 
 /// An upstream's permanent id, `{name}-{hash8 of its origin}`; accepted wherever its name is.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,6 +126,9 @@ pub struct UpstreamSpec {
     /// How TLS is made where it is spoken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// What it is in AWS, where it is there and its functions are called as AWS wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws: Option<Aws>,
     /// Labels: `k=v` tags, metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::digests::Digests;
 use super::function::time;
 use crate::model::{
-    Digest, Hints, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId, UpstreamSpec, Validation,
+    Aws, Digest, Hints, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId, UpstreamSpec,
+    Validation,
 };
 
 /// What makes a change of an upstream visible.
@@ -83,6 +84,8 @@ struct SpecRecord<'a> {
     protocol: Option<Protocol>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     tls: Option<TlsRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<Cow<'a, Aws>>,
     #[serde(borrow, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -167,6 +170,7 @@ impl<'a> SpecRecord<'a> {
                 root_ca: text(&tls.root_ca),
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
+            aws: spec.aws.as_ref().map(Cow::Borrowed),
             labels: spec.labels.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
             openapi: text(&spec.hints.openapi),
             discovery: spec.hints.discovery,
@@ -185,6 +189,7 @@ impl<'a> SpecRecord<'a> {
                 root_ca: tls.root_ca.map(Cow::into_owned),
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
+            aws: self.aws.map(Cow::into_owned),
             labels: self.labels.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
             hints: Hints {
                 openapi: self.openapi.map(Cow::into_owned),

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::model::{
-    Digest, Endpoint, Function, Health, Hints, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId,
-    UpstreamSpec, Validation,
+    Aws, Digest, Endpoint, Event, Function, Health, Hints, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream,
+    UpstreamId, UpstreamSpec, Validation,
 };
 
 fn text(bytes: &Bytes) -> (u8, String) {
@@ -37,6 +37,7 @@ fn function() -> Function {
 fn upstream() -> Upstream {
     let origin = Origin { source: SourceId::new("consul", "dc1"), key: "pets".into() };
     let spec = UpstreamSpec {
+        aws: Some(Aws { region: "eu-west-1".into(), event: Some(Event::Alb), ..Aws::default() }),
         host: Some("pets.local".into()),
         base_path: "/v1".into(),
         rest_base_path: Some("/v2".into()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use catalog::model::{Described, Description, Digest, Function, Hints, Kind, Materials, Protocol, UpstreamSpec};
 use catalog::report::{Finding, Report};
 use futures_util::future::BoxFuture;
-use plugins::{BindError, BoundCall, Fetch, FetchError, Probe, ProbeError, Target};
+use plugins::{BindError, BoundCall, Fetch, FetchError, Keyring, Probe, ProbeError, Target};
 use tokio::time::timeout;
 
 use super::*;
@@ -43,7 +43,13 @@ impl FunctionKind for Fake {
         Some(self)
     }
 
-    fn bind(&self, _: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {
+    fn bind(
+        &self,
+        _: &Function,
+        _: &Materials,
+        _: &UpstreamSpec,
+        _: &Keyring,
+    ) -> Result<Arc<dyn BoundCall>, BindError> {
         Err(BindError("never called".into()))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catalog::model::{Function, Kind, Materials, Protocol, UpstreamSpec};
 use catalog::report::Finding;
 use futures_util::future::BoxFuture;
-use plugins::{BindError, BoundCall, Fetch, Get, Probe, ProbeError, Target};
+use plugins::{BindError, BoundCall, Fetch, Get, Keyring, Probe, ProbeError, Target};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -29,7 +29,13 @@ impl FunctionKind for Reader {
         Some(self)
     }
 
-    fn bind(&self, _: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {
+    fn bind(
+        &self,
+        _: &Function,
+        _: &Materials,
+        _: &UpstreamSpec,
+        _: &Keyring,
+    ) -> Result<Arc<dyn BoundCall>, BindError> {
         Err(BindError("never called".into()))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use catalog::model::{Materials, Tls, UpstreamSpec, Validation};
 use catalog::snapshot::{FunctionEntry, UpstreamEntry};
 use catalog::{Catalog, CatalogError, Snapshot};
-use plugins::{Carrier, FunctionKind, Problem, Reason};
+use plugins::{Carrier, FunctionKind, Keyring, Problem, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -74,16 +74,17 @@ struct Known {
 }
 
 impl Planner {
-    /// A planner for functions of these kinds; `validation` holds where an upstream says nothing of it, `collected` is for all bodies
+    /// A planner for functions of these kinds, called with what is on `keyring`; `validation` holds where an upstream says nothing of it, `collected` is for all bodies
     /// that are collected.
     pub(crate) fn new(
         catalog: Catalog,
         kinds: &'static [&'static dyn FunctionKind],
+        keyring: Keyring,
         validation: Validation,
         collected: Budget,
     ) -> Self {
         Self {
-            maker: Arc::new(Maker { catalog, kinds, validation, collected, secure: Mutex::default() }),
+            maker: Arc::new(Maker { catalog, kinds, keyring, validation, collected, secure: Mutex::default() }),
             known: PlanCache::new(limits::PLANS),
             waiting: HashMap::new(),
             jobs: JoinSet::new(),
@@ -147,6 +148,7 @@ impl Planner {
 struct Maker {
     catalog: Catalog,
     kinds: &'static [&'static dyn FunctionKind],
+    keyring: Keyring,
     validation: Validation,
     collected: Budget,
     secure: Mutex<Vec<Prepared>>,
@@ -183,7 +185,7 @@ impl Maker {
         if spec.hints.validation.is_none() {
             Arc::make_mut(&mut told).hints.validation = Some(self.validation);
         }
-        let call = kind.bind(function, materials, &told).map_err(|error| unbindable(error.0))?;
+        let call = kind.bind(function, materials, &told, &self.keyring).map_err(|error| unbindable(error.0))?;
         let secure = match speaks_tls(&upstream.upstream, &entry) {
             false => None,
             true => {

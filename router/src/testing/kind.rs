@@ -8,8 +8,8 @@ use catalog::model::{Function, Kind, Materials, UpstreamSpec};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
 use plugins::{
-    Answer, Arguments, BindError, BodyMap, BoundCall, Carrier, Content, Fit, FunctionKind, HeldMap, Intake, Outgoing,
-    OutgoingBody, Probe, Problem, Reason, Reply, Whole,
+    Answer, Arguments, BindError, BodyMap, BoundCall, Carrier, Content, Fit, FunctionKind, HeldMap, Intake, Keyring,
+    Outgoing, OutgoingBody, Probe, Problem, Reason, Reply, Whole,
 };
 use serde::{Deserialize, Deserializer};
 
@@ -34,7 +34,13 @@ impl FunctionKind for Test {
         None
     }
 
-    fn bind(&self, function: &Function, _: &Materials, _: &UpstreamSpec) -> Result<Arc<dyn BoundCall>, BindError> {
+    fn bind(
+        &self,
+        function: &Function,
+        _: &Materials,
+        _: &UpstreamSpec,
+        _: &Keyring,
+    ) -> Result<Arc<dyn BoundCall>, BindError> {
         let call: Call = serde_json::from_str(function.binding.get()).map_err(|error| BindError(error.to_string()))?;
         match call.panics {
             true => panic!("a kind that breaks"),

@@ -100,7 +100,16 @@ impl World {
         let (log, _) = Log::start(AccessLog::Off, Arc::default(), Box::new(std::io::sink())).unwrap();
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let collected = Budget::new(COLLECTED, COLLECTED_PER_UPSTREAM);
-        tasks.spawn(Planner::new(catalog.clone(), KINDS, catalog::model::Validation::Enforce, collected).run(queue));
+        tasks.spawn(
+            Planner::new(
+                catalog.clone(),
+                KINDS,
+                plugins::Keyring::default(),
+                catalog::model::Validation::Enforce,
+                collected,
+            )
+            .run(queue),
+        );
         let (stopping, stopped) = watch::channel(None);
         let (address, mut listeners) = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
         let common = Common {

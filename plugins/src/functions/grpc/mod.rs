@@ -18,6 +18,7 @@ use catalog::model::{Function, Kind, Materials, UpstreamSpec};
 pub use binding::{HttpRule, Method};
 
 use crate::call::BoundCall;
+use crate::keyring::Keyring;
 use crate::kind::{BindError, FunctionKind};
 use crate::probe::Probe;
 
@@ -39,6 +40,7 @@ impl FunctionKind for Grpc {
         function: &Function,
         materials: &Materials,
         spec: &UpstreamSpec,
+        _: &Keyring,
     ) -> Result<Arc<dyn BoundCall>, BindError> {
         Ok(Arc::new(call::Call::bind(function, materials, spec)?))
     }

@@ -14,6 +14,7 @@ pub use binding::{Body, Encoding, MediaType, Operation, Parameter, Place, Style}
 pub use probe::DOCUMENT_PATHS;
 
 use crate::call::BoundCall;
+use crate::keyring::Keyring;
 use crate::kind::{BindError, FunctionKind};
 use crate::probe::Probe;
 
@@ -34,6 +35,7 @@ impl FunctionKind for Rest {
         function: &Function,
         materials: &Materials,
         spec: &UpstreamSpec,
+        _: &Keyring,
     ) -> Result<Arc<dyn BoundCall>, BindError> {
         let operation = serde_json::from_str(function.binding.get()).map_err(|e| BindError(e.to_string()))?;
         Ok(Arc::new(call::Call::new(operation, &materials.input, spec).map_err(BindError)?))
