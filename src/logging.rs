@@ -24,6 +24,17 @@ const SILENT: &str = "kube_runtime::watcher=off,kube_client=off";
 /// What `level` lets through.
 pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     EnvFilter::try_new(level)
-        .and_then(|_| EnvFilter::try_new(format!("{SILENT},{level}")))
+        .and_then(|_| EnvFilter::try_new([SILENT, level].join(",").trim_end_matches(',')))
         .with_context(|| format!("--log-level {level}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn levels_and_directives_are_taken_and_nothing_is_the_usual() {
+        for level in ["", "info", "portolan=debug,warn", "kube_client=trace"] {
+            assert!(super::filter(level).is_ok(), "{level:?}");
+        }
+        assert!(super::filter("info,=,").is_err());
+    }
 }

@@ -195,10 +195,11 @@ fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
 
 fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
     let variable = |name: &str| settings.variable(name);
-    let mut places: Vec<_> =
-        settings.asked("kubernetes").map(|asked| Place::asked(asked.address.as_deref(), variable)).collect();
+    let unusable = |cause: String| SettingsError::Unusable("kubernetes", cause);
+    let asked = settings.asked("kubernetes").map(|asked| Place::asked(asked.address.as_deref(), variable));
+    let mut places = asked.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
     if settings.looks_around() {
-        places.extend(Place::of_environment(variable));
+        places.extend(Place::of_environment(variable).map_err(unusable)?);
     }
     let note = match (places.as_slice(), kubernetes::at_home(variable)) {
         ([], Some(file)) => format!("found {}, not used: --source kubernetes", file.display()),
@@ -206,12 +207,8 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
     };
     let source = |place: Place| {
-        let instance = match &place {
-            Place::Context(Some(context)) => context.clone(),
-            Place::Url(url) => url.to_string(),
-            Place::Context(None) | Place::Cluster => String::new(),
-        };
-        Box::new(Kubernetes::new(SourceId::new("kubernetes", &instance), place)) as Box<dyn Source>
+        let id = SourceId::new("kubernetes", place.instance());
+        Box::new(Kubernetes::new(id, place)) as Box<dyn Source>
     };
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }
@@ -261,13 +258,18 @@ mod tests {
             let asked = asked.iter().map(|asked| (*asked).into()).collect();
             assert_eq!(opened(&Settings { asked, environment, ..Settings::default() }).unwrap(), wanted);
         };
-        let named: fn(&str) -> Option<String> = |name| (name == "KUBECONFIG").then(|| "/etc/cluster".to_owned());
+        let named: fn(&str) -> Option<String> = |name| (name == "KUBECONFIG").then(|| "/no/such/file".to_owned());
         check(&[], None, &[]);
-        check(&[], Some(named), &["kubernetes"]);
         check(&["none"], Some(named), &[]);
         check(&["kubernetes"], None, &["kubernetes"]);
-        check(&["kubernetes=east", "kubernetes"], Some(named), &["kubernetes=east", "kubernetes"]);
-        check(&["kubernetes=http://127.0.0.1:8001"], None, &["kubernetes=http://127.0.0.1:8001/"]);
+        check(&["kubernetes=east", "kubernetes=east"], Some(named), &["kubernetes=east"]);
+        check(
+            &["kubernetes=http://LOCALHOST:80", "kubernetes=http://localhost/"],
+            None,
+            &["kubernetes=http://localhost"],
+        );
+        let current = opened(&Settings { environment: Some(named), ..Settings::default() }).unwrap_err();
+        assert!(current.starts_with("--source kubernetes: /no/such/file has no current context"), "{current}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backoff::Backoff;
+
 /// The longest time for a connection to the API server.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// Events that are taken before the catalog is told of what they changed, so that a burst is told of once and yet soon.
@@ -20,5 +22,17 @@ pub(super) const STREAMS_LISTS: u32 = 34;
 pub(super) const WATCH: u32 = 60;
 /// The longest silence of a connection.
 pub(super) const READ: Duration = Duration::from_secs(75);
-/// A watch that failed and does not do so again within this time stands again: the library's longest wait between two tries, with its jitter, is half of it.
+/// How long a watch that failed waits before it tries again.
+pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
+/// A watch that failed and does not do so again within this time stands again: it is longer than the longest wait and the longest silence.
 pub(super) const FAILS_AGAIN: Duration = Duration::from_secs(120);
+/// How long Services may fail to be watched before the run is over, and with it what was listed stale.
+pub(super) const BLIND: Duration = Duration::from_secs(30);
+/// How long the full list waits for the other watches once Services are known: one that hangs must not hide them.
+pub(super) const READING: Duration = Duration::from_secs(10);
+/// The longest time for finding out where the API server is and as whom to ask: a program of the user's may run for that.
+pub(super) const CREDENTIALS: Duration = Duration::from_secs(30);
+/// Requests to the API server within [`EACH`], so that a server that ends each watch at once is not asked without end.
+pub(super) const REQUESTS: u64 = 20;
+/// See [`REQUESTS`].
+pub(super) const EACH: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@ mod limits;
 mod map;
 mod publish;
 mod settings;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -43,10 +44,11 @@ impl Kubernetes {
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
-        let failed = |act: &str, cause: String| SourceError::Place { act: act.to_owned(), cause };
-        let config = self.place.config().await.map_err(|cause| failed("read where the API server is", cause))?;
-        let client =
-            Client::try_from(config).map_err(|error| failed("connect to the API server", error.to_string()))?;
+        let client = self
+            .place
+            .client()
+            .await
+            .map_err(|cause| SourceError::Place { act: format!("get ready to ask {}", self.place.name()), cause })?;
         // Who may not ask for the version gets lists, which every server has.
         let version = client.apiserver_version().await.ok();
         let minor = version.and_then(|version| version.minor.trim_end_matches('+').parse().ok()).unwrap_or(0);

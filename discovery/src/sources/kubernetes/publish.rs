@@ -33,8 +33,8 @@ pub(super) struct Publisher<'a> {
     view: View,
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
-    /// Watches that failed, and when they last did.
-    failing: BTreeMap<Name, Instant>,
+    /// Watches that fail.
+    failing: BTreeMap<Name, Failing>,
     names: Vec<Name>,
     /// The endpoints that the catalog has from an earlier run, by upstream.
     held: HashMap<Arc<str>, Listed>,
@@ -47,12 +47,18 @@ pub(super) struct Publisher<'a> {
     phase: Phase,
 }
 
+/// Since when a watch fails, and when it last did.
+struct Failing {
+    since: Instant,
+    last: Instant,
+}
+
 /// How far a run is.
 enum Phase {
-    /// The cluster is being read; nothing is told yet.
-    Reading,
-    /// The full list is on its way.
-    Telling,
+    /// The cluster is being read; nothing is told yet. With what there is then, once Services are known.
+    Reading(Option<Instant>),
+    /// The full list is on its way; whether it is to be told again after that.
+    Telling(bool),
     /// The full list is told. If it was held back, or the store could not take it or a change after it, it is told again then.
     Told(Option<Instant>),
     /// It is to be told again, after what is on its way, so that it is the later word.
@@ -78,7 +84,7 @@ impl<'a> Publisher<'a> {
             told: HashMap::new(),
             on_their_way: FuturesUnordered::new(),
             busy: HashSet::new(),
-            phase: Phase::Reading,
+            phase: Phase::Reading(None),
         }
     }
 
@@ -89,9 +95,9 @@ impl<'a> Publisher<'a> {
     ) -> Result<Infallible, SourceError> {
         let mut alive = interval_at(Instant::now() + limits::ALIVE, limits::ALIVE);
         loop {
-            let again = match self.phase {
-                Phase::Told(again) => again,
-                _ => None,
+            let due = match self.phase {
+                Phase::Reading(due) | Phase::Told(due) => due,
+                Phase::Telling(_) | Phase::Due => None,
             };
             tokio::select! {
                 Some((name, said)) = watches.next() => {
@@ -102,7 +108,7 @@ impl<'a> Publisher<'a> {
                     }
                 }
                 Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
-                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.phase = Phase::Due,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.phase = Phase::Due,
                 now = alive.tick() => self.alive(now),
             }
             self.advance();
@@ -119,18 +125,28 @@ impl<'a> Publisher<'a> {
                 change(&mut self.view);
                 self.works(&name);
                 if self.unlisted.remove(&name) {
+                    if let (SERVICES, Phase::Reading(due)) = (&*name, &mut self.phase) {
+                        *due = Some(Instant::now() + limits::READING);
+                    }
                     self.changed.extend(self.view.services().cloned());
-                } else if &*name == SERVICES && matches!(self.phase, Phase::Told(_)) {
+                } else if &*name == SERVICES {
                     // What it lacks may be the server's loss: the catalog holds that back, as of every full list.
-                    self.phase = Phase::Due;
+                    self.phase = match self.phase {
+                        Phase::Telling(_) => Phase::Telling(true),
+                        Phase::Reading(due) => Phase::Reading(due),
+                        Phase::Told(_) | Phase::Due => Phase::Due,
+                    };
                 }
             }
             Said::Failed(cause) => {
-                if self.failing.insert(name.clone(), Instant::now()).is_none() {
+                let now = Instant::now();
+                let failing = self.failing.entry(name.clone()).or_insert_with(|| {
                     tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
-                }
-                let nothing_yet = &*name == SERVICES && self.unlisted.contains(&name);
-                if nothing_yet || self.failing.len() == self.names.len() {
+                    Failing { since: now, last: now }
+                });
+                failing.last = now;
+                let is_blind = now.duration_since(failing.since) > limits::BLIND || self.unlisted.contains(&name);
+                if (&*name == SERVICES && is_blind) || self.failing.len() == self.names.len() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
@@ -147,8 +163,8 @@ impl<'a> Publisher<'a> {
 
     fn alive(&mut self, now: Instant) {
         // A watch that stands again says nothing before something changes; one that does not fails again within the time.
-        let is_quiet = |(name, at): &(&Name, &Instant)| {
-            now.duration_since(**at) > limits::FAILS_AGAIN && !self.unlisted.contains(*name)
+        let is_quiet = |(name, failing): &(&Name, &Failing)| {
+            now.duration_since(failing.last) > limits::FAILS_AGAIN && !self.unlisted.contains(*name)
         };
         let quiet: Vec<_> = self.failing.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
         quiet.iter().for_each(|name| self.works(name));
@@ -165,10 +181,10 @@ impl<'a> Publisher<'a> {
             self.reports.leave_out(self.view.left_out());
         }
         match self.phase {
-            Phase::Reading if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
+            Phase::Reading(_) if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
             Phase::Due if self.on_their_way.is_empty() => self.tell_all(),
             Phase::Told(_) => self.tell_changes(),
-            Phase::Reading | Phase::Telling | Phase::Due => {}
+            Phase::Reading(_) | Phase::Telling(_) | Phase::Due => {}
         }
     }
 
@@ -196,7 +212,7 @@ impl<'a> Publisher<'a> {
         let all = self.told.values().flat_map(|told| told.values().cloned()).collect();
         let reports = self.reports;
         self.on_their_way.push(Box::pin(async move { (None, reports.send(Report::Full(all)).await) }));
-        self.phase = Phase::Telling;
+        self.phase = Phase::Telling(false);
     }
 
     fn tell_changes(&mut self) {
@@ -242,7 +258,10 @@ impl<'a> Publisher<'a> {
                 if let Some(reason) = &receipt.held_back {
                     tracing::warn!("the full list is held back: {reason}");
                 }
-                self.phase = Phase::Told(receipt.held_back.map(|_| now + limits::TELL_AGAIN));
+                self.phase = match self.phase {
+                    Phase::Telling(true) => Phase::Due,
+                    _ => Phase::Told(receipt.held_back.map(|_| now + limits::TELL_AGAIN)),
+                };
             }
             (_, Err(error)) => return Err(error.into()),
         }

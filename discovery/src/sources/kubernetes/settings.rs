@@ -1,10 +1,13 @@
-//! Where the API server is, and what of it is watched.
+//! Where the API server is, and as whom it is asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use http::Uri;
 use kube::Config;
+use kube::client::{Client, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::time::timeout;
+use tower::limit::RateLimitLayer;
+use url::Url;
 
 use super::limits;
 
@@ -16,30 +19,39 @@ const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 pub enum Place {
     /// The one that this process runs in, as its service account.
     Cluster,
-    /// A context of the kubeconfig, the current one if none is named. It is read as kubectl reads it, anew at each run.
-    Context(Option<String>),
+    /// A context of the kubeconfig, which is read as kubectl reads it, anew at each run.
+    Context(String),
     /// An API server that asks for nothing, such as `kubectl proxy`.
-    Url(Uri),
+    Url(Url),
 }
 
 impl Place {
-    /// Where `--source kubernetes[=CONTEXT|URL]` points: without either to the kubeconfig where there is one, else to the cluster around
-    /// this process.
-    pub fn asked(place: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let url = |place: &str| place.contains("://").then(|| place.parse().ok()).flatten();
+    /// Where `--source kubernetes[=CONTEXT|URL]` points: without either to the kubeconfig's current context where there is a kubeconfig,
+    /// else to the cluster around this process. A context that is current later is another cluster, and so another source.
+    pub fn asked(place: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         match place {
-            Some(place) => url(place).map_or_else(|| Self::Context(Some(place.to_owned())), Self::Url),
-            None if variable("KUBECONFIG").is_some() || at_home(&variable).is_some() => Self::Context(None),
-            None => Self::Cluster,
+            Some(place) if place.contains("://") => url(place).map(Self::Url),
+            Some(context) => Ok(Self::Context(context.to_owned())),
+            None if variable("KUBECONFIG").is_some() || at_home(&variable).is_some() => current(&variable),
+            None => Ok(Self::Cluster),
         }
     }
 
     /// Where the environment points by itself.
-    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let in_cluster = || variable("KUBERNETES_SERVICE_HOST").is_some() && std::path::Path::new(TOKEN).exists();
+    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        let in_cluster = || variable("KUBERNETES_SERVICE_HOST").is_some() && Path::new(TOKEN).exists();
         match variable("KUBECONFIG") {
-            Some(_) => Some(Self::Context(None)),
-            None => in_cluster().then_some(Self::Cluster),
+            Some(_) => current(&variable).map(Some),
+            None => Ok(in_cluster().then_some(Self::Cluster)),
+        }
+    }
+
+    /// What tells it apart from other clusters; nothing for the one around this process.
+    pub fn instance(&self) -> &str {
+        match self {
+            Self::Cluster => "",
+            Self::Context(context) => context,
+            Self::Url(url) => url.as_str().trim_end_matches('/'),
         }
     }
 
@@ -47,18 +59,28 @@ impl Place {
     pub fn name(&self) -> String {
         match self {
             Self::Cluster => "the cluster around this process".to_owned(),
-            Self::Context(None) => "the current context of the kubeconfig".to_owned(),
-            Self::Context(Some(context)) => format!("the context {context} of the kubeconfig"),
-            Self::Url(url) => url.to_string(),
+            Self::Context(context) => format!("the context {context} of the kubeconfig"),
+            Self::Url(_) => self.instance().to_owned(),
         }
     }
 
-    pub(super) async fn config(&self) -> Result<Config, String> {
+    /// Who asks there. A kubeconfig may name a program that gets credentials: it runs where it holds up nobody.
+    pub(super) async fn client(&self) -> Result<Client, String> {
+        let config = timeout(limits::CREDENTIALS, self.config()).await.map_err(|_| LATE.to_owned())??;
+        let client = tokio::task::spawn_blocking(move || {
+            let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;
+            Ok(builder.with_layer(&RateLimitLayer::new(limits::REQUESTS, limits::EACH)).build())
+        });
+        let client = timeout(limits::CREDENTIALS, client).await.map_err(|_| LATE.to_owned())?;
+        client.map_err(|error| error.to_string())?
+    }
+
+    async fn config(&self) -> Result<Config, String> {
         let mut config = match self {
-            Self::Url(url) => Config::new(url.clone()),
+            Self::Url(url) => Config::new(url.as_str().parse().map_err(|error| format!("{url}: {error}"))?),
             Self::Cluster => Config::incluster().map_err(|error| error.to_string())?,
             Self::Context(context) => {
-                let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+                let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
                 let file = Kubeconfig::read().map_err(|error| error.to_string())?;
                 Config::from_custom_kubeconfig(file, &options).await.map_err(|error| error.to_string())?
             }
@@ -67,6 +89,39 @@ impl Place {
         config.read_timeout = Some(limits::READ);
         Ok(config)
     }
+}
+
+const LATE: &str = "getting credentials took too long; look at what the kubeconfig runs for them";
+
+/// An address that can be asked without credentials.
+fn url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{text:?} is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("{text:?} is not the http:// or https:// URL of an API server"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an API server's URL holds no credentials; put them into a kubeconfig and name its context".into());
+    }
+    match (url.query(), url.fragment()) {
+        (None, None) => Ok(url),
+        _ => Err(format!("{text:?} is more than the URL of an API server: leave out what begins with ? or #")),
+    }
+}
+
+/// The context that kubectl would take now.
+fn current(variable: &impl Fn(&str) -> Option<String>) -> Result<Place, String> {
+    let files = match variable("KUBECONFIG") {
+        Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => Vec::from_iter(at_home(variable)),
+    };
+    for file in files.iter().filter(|file| file.exists()) {
+        let read = Kubeconfig::read_from(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        if let Some(context) = read.current_context.filter(|context| !context.is_empty()) {
+            return Ok(Place::Context(context));
+        }
+    }
+    let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    Err(format!("{} has no current context; name one: --source kubernetes=CONTEXT", files.join(", ")))
 }
 
 /// The kubeconfig in the home folder, if there is one.

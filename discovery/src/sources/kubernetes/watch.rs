@@ -1,7 +1,7 @@
 //! Watches of the API server as one stream of changes to the view.
 //!
-//! The library lists, watches on from there, lists again when the server no longer knows where that was, and waits longer after each
-//! failure; here its events become changes, and its failures are told apart by the watch that had them.
+//! The library lists, watches on from there, and lists again when the server no longer knows where that was; here its events become
+//! changes, and its failures are told apart by the watch that had them.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::map::key;
+use super::steady;
 use super::view::{Part, View};
 
 /// Which watch: `services`, `endpointslices in shop`.
@@ -45,8 +45,7 @@ where
     P: Part + Send + 'static,
 {
     let mut listed = HashSet::new();
-    let events = watch(api, config).default_backoff();
-    let said = events.flat_map(move |event| {
+    let said = steady::events(api, config).flat_map(move |event| {
         let said = match event {
             Err(error) => vec![Said::Failed(cause(&error))],
             Ok(Event::Init) => {
@@ -77,7 +76,7 @@ fn put<K: Resource, P: Part + Send + 'static>(object: K, read: fn(K) -> Option<P
 }
 
 /// Takes away what was not listed.
-fn gone<P: Part>(listed: HashSet<Arc<str>>) -> Change {
+pub(super) fn gone<P: Part>(listed: HashSet<Arc<str>>) -> Change {
     Box::new(move |view| {
         for key in P::keys(view) {
             if !listed.contains(&key) {

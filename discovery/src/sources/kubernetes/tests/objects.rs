@@ -5,19 +5,24 @@ use std::sync::Arc;
 use catalog::report::Listed;
 use serde_json::{Value, json};
 
-use super::map::{Service, Slice, key};
-use super::view::{Part, Says, View};
+use crate::sources::kubernetes::map::{Service, Slice, key};
+use crate::sources::kubernetes::view::{Part, Says, View};
 
-fn service(name: &str, spec: Value, more: Value) -> Service {
+pub(super) fn service(name: &str, spec: Value, more: Value) -> Service {
     let mut object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
     merge(&mut object["metadata"], more);
     Service::of(serde_json::from_value(object).unwrap())
 }
 
-fn slice(service: &str, family: &str, ports: Value, endpoints: Value) -> Option<Slice> {
+pub(super) fn slice(service: &str, family: &str, ports: Value, endpoints: Value) -> Option<Slice> {
     let metadata = json!({"name": "x", "namespace": "shop", "labels": {"kubernetes.io/service-name": service}});
     let object = json!({"metadata": metadata, "addressType": family, "ports": ports, "endpoints": endpoints});
     Slice::of(serde_json::from_value(object).unwrap())
+}
+
+/// Endpoints that are ready.
+pub(super) fn ready(addresses: &[&str]) -> Value {
+    addresses.iter().map(|at| json!({"addresses": [at], "conditions": {"ready": true}})).collect()
 }
 
 fn merge(into: &mut Value, more: Value) {

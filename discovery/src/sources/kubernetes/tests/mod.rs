@@ -1,0 +1,4 @@
+mod objects;
+mod publish;
+mod settings;
+mod steady;
