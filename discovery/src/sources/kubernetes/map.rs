@@ -4,24 +4,19 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use catalog::model::{Endpoint, Health, Protocol, UpstreamSpec};
+use catalog::model::{Endpoint, Health, Home, Protocol, UpstreamSpec};
 use catalog::report::Listed;
 use k8s_openapi::api::core::v1::{self as core, ServicePort};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
 
+use crate::eligibility;
 use crate::sources::hints;
-
-/// Gloo's switch for function discovery, a label of a Service or a Namespace.
-pub(super) const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
 
 /// What goes before the name of a hint among a Service's annotations.
 const ANNOTATION: &str = "portolan.dev/";
 
 /// Says of which Service a slice is.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
-/// The namespaces of the cluster itself: nothing there is looked at unless it says so.
-const OF_THE_CLUSTER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// A Service, or why it is none that can be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,11 +70,8 @@ impl Service {
             labels: metadata.labels.unwrap_or_default(),
             ..UpstreamSpec::default()
         };
-        if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
-            match hints::switch(value) {
-                Ok(on) => made.hints.discovery = Some(on),
-                Err(fault) => _ = left_out.insert(format!("{namespace}/{name}, label {DISCOVERY_LABEL}"), fault),
-            }
+        if let Some(Err(fault)) = made.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
+            left_out.insert(format!("{namespace}/{name}, label {}", eligibility::LABEL), fault);
         }
         for (annotation, value) in metadata.annotations.unwrap_or_default() {
             let Some(hint) = annotation.strip_prefix(ANNOTATION) else { continue };
@@ -106,11 +98,10 @@ impl Service {
 
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
     pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
-        let of_namespace = || OF_THE_CLUSTER.contains(&&*self.namespace).then_some(false);
         let listed = |port: &Port| {
             let mut spec = self.spec.clone();
             spec.protocol = spec.protocol.or(port.protocol);
-            spec.hints.discovery = spec.hints.discovery.or(discovery).or_else(of_namespace);
+            spec.home = Some(Home { namespace: self.namespace.to_string(), discovery });
             Listed {
                 key: format!("{}/{}:{}", self.namespace, self.name, port.number).into(),
                 name: format!("{}-{}-{}", self.namespace, self.name, port.number),

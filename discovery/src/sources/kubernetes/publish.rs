@@ -180,9 +180,10 @@ impl<'a> Publisher<'a> {
             if self.unlisted.contains(SLICES) {
                 listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
             }
-            if self.unlisted.contains(NAMESPACES) {
-                let known = held.and_then(|held| held.spec.hints.discovery);
-                listed.spec.hints.discovery = listed.spec.hints.discovery.or(known);
+            if self.unlisted.contains(NAMESPACES)
+                && let Some(known) = held.and_then(|held| held.spec.home.as_ref())
+            {
+                listed.spec.home = Some(known.clone());
             }
         }
         listed.into_iter().map(|listed| (listed.key.clone(), listed)).collect()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::model::Home;
 use catalog::report::Listed;
 use serde_json::{Value, json};
 
@@ -116,28 +117,13 @@ fn hints_and_labels_are_read_and_what_is_wrong_with_them_is_said() {
     assert_eq!(listed.spec.labels["app"], "cart");
     assert_eq!(listed.spec.host.as_deref(), Some("cart.shop.svc"));
     assert_eq!(listed.spec.hints.openapi.as_deref(), Some("/api.json"));
-    assert_eq!(listed.spec.hints.discovery, Some(true), "the Namespace's word, as the Service's cannot be read");
+    assert_eq!(listed.spec.home, Some(Home { namespace: "shop".into(), discovery: Some(true) }));
     assert_eq!(shown(std::slice::from_ref(listed)), ["shop-cart-80 Grpcs: "]);
     let faults: Vec<_> = cart.left_out.keys().cloned().collect();
     assert_eq!(
         faults,
         ["shop/cart, annotation portolan.dev/colour", "shop/cart, label discovery.solo.io/function_discovery"]
     );
-}
-
-#[test]
-fn the_service_goes_before_its_namespace_and_the_cluster_s_own_are_off() {
-    let check = |namespace: &str, label: Option<&str>, says: Option<bool>, wanted: Option<bool>| {
-        let labels = label.map(|label| json!({"discovery.solo.io/function_discovery": label}));
-        let one = service("one", json!({"ports": [{"port": 80}]}), json!({"namespace": namespace, "labels": labels}));
-        assert_eq!(one.listed(&[], says)[0].spec.hints.discovery, wanted);
-    };
-    check("shop", None, None, None);
-    check("shop", None, Some(false), Some(false));
-    check("shop", Some("enabled"), Some(false), Some(true));
-    check("kube-system", None, None, Some(false));
-    check("kube-system", None, Some(true), Some(true));
-    check("kube-system", Some("enabled"), None, Some(true));
 }
 
 #[test]

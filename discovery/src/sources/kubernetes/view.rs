@@ -6,7 +6,8 @@ use std::sync::Arc;
 use catalog::report::Listed;
 use k8s_openapi::api::core::v1::Namespace;
 
-use super::map::{DISCOVERY_LABEL, Service, Slice};
+use super::map::{Service, Slice};
+use crate::eligibility;
 use crate::sources::hints;
 
 /// The cluster, as far as it was told of.
@@ -122,7 +123,7 @@ impl Part for Slice {
 impl Says {
     /// What `namespace` says, if it says something that can be read.
     pub(super) fn of(namespace: &Namespace) -> Option<Self> {
-        let value = namespace.metadata.labels.as_ref()?.get(DISCOVERY_LABEL)?;
+        let value = namespace.metadata.labels.as_ref()?.get(eligibility::LABEL)?;
         hints::switch(value).ok().map(Self)
     }
 }
