@@ -237,6 +237,7 @@ pub(crate) fn sourcing(config: &Config) -> registry::Settings {
         resources: config.resources.iter().cloned().collect(),
         asked: config.sources.iter().map(|text| text.as_str().into()).collect(),
         environment: Some(|name| std::env::var(name).ok()),
+        kubernetes: config.kubernetes.clone(),
         ..registry::Settings::default()
     }
 }

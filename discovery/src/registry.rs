@@ -71,6 +71,8 @@ pub struct Settings {
     pub environment: Option<fn(&str) -> Option<String>>,
     /// What is called, for sources that watch that most closely.
     pub in_use: Option<watch::Receiver<InUse>>,
+    /// What of Kubernetes clusters is watched.
+    pub kubernetes: kubernetes::Scope,
     /// Where sources put the credentials that calls are made with.
     pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
@@ -211,7 +213,8 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
             Place::Url(url) => url.to_string(),
             Place::Context(None) | Place::Cluster => String::new(),
         };
-        Box::new(Kubernetes::new(SourceId::new("kubernetes", &instance), place)) as Box<dyn Source>
+        let source = Kubernetes::new(SourceId::new("kubernetes", &instance), place);
+        Box::new(source.within(settings.kubernetes.clone())) as Box<dyn Source>
     };
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use catalog::model::Validation;
 use discovery::eligibility::{Mode, Off};
 use discovery::policy::Network;
+use discovery::sources::kubernetes;
 use plugins::filters::origin::Cors;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -40,6 +41,7 @@ pub(crate) struct RawConfig {
     pub(crate) validation: Option<Validation>,
     pub(crate) discovery_namespace: Option<String>,
     pub(crate) discovery: Option<Discovery>,
+    pub(crate) kubernetes: Option<kubernetes::Scope>,
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) access_log: Option<AccessLog>,

@@ -38,6 +38,8 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
     check(&[], "functionUrls: {access: token}", "functionUrls.tokenFile");
     check(&[], "gatway: 127.0.0.1:1", "gatway");
     check(&[], "discovery: {mode: greylist}", "greylist");
+    check(&[], "kubernetes: {namespaceSelector: 'a=(b'}", "is not a label selector");
+    check(&[], "kubernetes: {services: {}}", "services");
     check(&["--admin-token-file", "/nowhere/token"], "", "/nowhere/token");
     let token = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&token, "t0ken").unwrap();

@@ -9,11 +9,15 @@ use catalog::report::Listed;
 use k8s_openapi::api::core::v1::{self as core, ServicePort};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
 
+use super::scope::Scope;
 use crate::eligibility;
 use crate::sources::hints;
 
 /// What goes before the name of a hint among a Service's annotations.
 const ANNOTATION: &str = "portolan.dev/";
+
+/// Gloo's annotation by which a Service is discovered whatever its labels.
+const DISCOVER: &str = "gloo.solo.io/discover";
 
 /// Says of which Service a slice is.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -60,7 +64,7 @@ pub(super) fn key(namespace: Option<&str>, name: Option<&str>) -> Arc<str> {
 
 impl Service {
     /// What `service` says of itself.
-    pub(super) fn of(service: core::Service) -> Self {
+    pub(super) fn of(service: core::Service, scope: &Scope) -> Self {
         let (metadata, spec) = (service.metadata, service.spec.unwrap_or_default());
         let namespace: Arc<str> = metadata.namespace.unwrap_or_default().into();
         let name = metadata.name.unwrap_or_default();
@@ -73,14 +77,19 @@ impl Service {
         if let Some(Err(fault)) = made.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
             left_out.insert(format!("{namespace}/{name}, label {}", eligibility::LABEL), fault);
         }
-        for (annotation, value) in metadata.annotations.unwrap_or_default() {
+        let annotations = metadata.annotations.unwrap_or_default();
+        let asks_for_discovery = annotations.get(DISCOVER).is_some_and(|value| value == "true");
+        for (annotation, value) in annotations {
             let Some(hint) = annotation.strip_prefix(ANNOTATION) else { continue };
             if let Err(fault) = hints::apply(&mut made, hint, value.trim()) {
                 left_out.insert(format!("{namespace}/{name}, annotation {annotation}"), fault);
             }
         }
         let mut ports = Vec::new();
-        if spec.type_.as_deref() == Some("ExternalName") {
+        if !scope.service_selector.selects(&made.labels) && !asks_for_discovery {
+            let reason = format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
+            left_out = [(format!("{namespace}/{name}"), reason)].into();
+        } else if spec.type_.as_deref() == Some("ExternalName") {
             // A name that anyone who may write a Service points wherever they like, as CVE-2021-32783 shows.
             let reason = "a Service of type ExternalName has no endpoints of the cluster";
             left_out.insert(format!("{namespace}/{name}"), reason.to_owned());

@@ -12,8 +12,9 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::limits;
-use super::view::View;
-use super::watch::{Name, Said};
+use super::scope::Scope;
+use super::view::{View, namespace};
+use super::watch::{Name, Said, kind, tells_of};
 use crate::{Reports, SourceError};
 
 /// The watch without which nothing can be told.
@@ -30,6 +31,7 @@ type Acknowledged = (Option<Arc<str>>, Result<Receipt, CatalogError>);
 /// Tells of one cluster.
 pub(super) struct Publisher<'a> {
     reports: &'a Reports,
+    scope: Arc<Scope>,
     view: View,
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
@@ -64,16 +66,17 @@ type Upstreams = BTreeMap<Arc<str>, Listed>;
 
 impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
-    pub(super) fn new(reports: &'a Reports, names: Vec<Name>) -> Self {
+    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>) -> Self {
         // What an earlier run said of them is over.
         names.iter().for_each(|name| reports.part(name, None));
         Self {
             reports,
-            view: View::default(),
+            view: View::new(&scope),
+            scope,
             unlisted: names.iter().cloned().collect(),
             names,
             failing: BTreeMap::new(),
-            held: reports.held().into_iter().map(|listed| (listed.key.clone(), listed)).collect(),
+            held: reports.held().into_iter().map(as_listed).collect(),
             changed: BTreeSet::new(),
             told: HashMap::new(),
             on_their_way: FuturesUnordered::new(),
@@ -120,7 +123,8 @@ impl<'a> Publisher<'a> {
                 self.works(&name);
                 if self.unlisted.remove(&name) {
                     self.changed.extend(self.view.services().cloned());
-                } else if &*name == SERVICES && matches!(self.phase, Phase::Told(_)) {
+                }
+                if kind(&name) == SERVICES && matches!(self.phase, Phase::Told(_)) {
                     // What it lacks may be the server's loss: the catalog holds that back, as of every full list.
                     self.phase = Phase::Due;
                 }
@@ -129,14 +133,27 @@ impl<'a> Publisher<'a> {
                 if self.failing.insert(name.clone(), Instant::now()).is_none() {
                     tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
                 }
-                let nothing_yet = &*name == SERVICES && self.unlisted.contains(&name);
-                if nothing_yet || self.failing.len() == self.names.len() {
+                if self.knows_nothing() || self.failing.len() == self.names.len() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing can be told, as what that takes cannot be read anywhere.
+    fn knows_nothing(&self) -> bool {
+        let none = |of: &str| {
+            let mut of = self.names.iter().filter(|name| kind(name) == of);
+            of.all(|name| self.unlisted.contains(name) && self.failing.contains_key(name))
+        };
+        none(SERVICES) || (!self.scope.namespace_selector.is_empty() && none(NAMESPACES))
+    }
+
+    /// Whether the watch of `of` that tells of `namespace` has not done so yet.
+    fn is_unlisted(&self, of: &str, namespace: &str) -> bool {
+        self.unlisted.iter().any(|name| kind(name) == of && tells_of(name, namespace))
     }
 
     fn works(&mut self, name: &Name) {
@@ -174,15 +191,15 @@ impl<'a> Publisher<'a> {
 
     fn wanted(&self, service: &str) -> Upstreams {
         let mut listed = self.view.listed(service);
+        let (without_slices, without_namespaces) =
+            (self.is_unlisted(SLICES, namespace(service)), self.is_unlisted(NAMESPACES, namespace(service)));
         // What is not known now stays as in an earlier run.
         for listed in &mut listed {
             let held = self.held.get(&listed.key);
-            if self.unlisted.contains(SLICES) {
+            if without_slices {
                 listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
             }
-            if self.unlisted.contains(NAMESPACES)
-                && let Some(known) = held.and_then(|held| held.spec.home.as_ref())
-            {
+            if without_namespaces && let Some(known) = held.and_then(|held| held.spec.home.as_ref()) {
                 listed.spec.home = Some(known.clone());
             }
         }
@@ -194,7 +211,15 @@ impl<'a> Publisher<'a> {
         self.reports.leave_out(self.view.left_out());
         let services: Vec<_> = self.view.services().cloned().collect();
         self.told = services.into_iter().map(|service| (service.clone(), self.wanted(&service))).collect();
-        let all = self.told.values().flat_map(|told| told.values().cloned()).collect();
+        let told = self.told.values().flat_map(|told| told.values().cloned());
+        // A namespace that could not be read yet keeps what an earlier run listed of it.
+        let unread = |held: &&Listed| {
+            let namespace = namespace(&held.key);
+            let selects = !self.scope.namespace_selector.is_empty();
+            let unread = self.is_unlisted(SERVICES, namespace) || (selects && self.is_unlisted(NAMESPACES, namespace));
+            self.scope.watches(namespace) && unread
+        };
+        let all = told.chain(self.held.values().filter(unread).cloned()).collect();
         let reports = self.reports;
         self.on_their_way.push(Box::pin(async move { (None, reports.send(Report::Full(all)).await) }));
         self.phase = Phase::Telling;
@@ -249,6 +274,12 @@ impl<'a> Publisher<'a> {
         }
         Ok(())
     }
+}
+
+/// What the catalog holds, as this source lists it.
+fn as_listed(held: Listed) -> (Arc<str>, Listed) {
+    let name = held.key.replace(['/', ':'], "-");
+    (held.key.clone(), Listed { name, namespace: None, ..held })
 }
 
 /// What makes of `told` what is `wanted`.

@@ -7,12 +7,13 @@ use catalog::report::Listed;
 use serde_json::{Value, json};
 
 use super::map::{Service, Slice, key};
+use super::scope::Scope;
 use super::view::{Part, Says, View};
 
 fn service(name: &str, spec: Value, more: Value) -> Service {
     let mut object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
     merge(&mut object["metadata"], more);
-    Service::of(serde_json::from_value(object).unwrap())
+    Service::of(serde_json::from_value(object).unwrap(), &Scope::default())
 }
 
 fn slice(service: &str, family: &str, ports: Value, endpoints: Value) -> Option<Slice> {
@@ -150,7 +151,10 @@ fn a_change_is_of_the_services_that_it_touches() {
     put(&mut view, "shop/c", Some(of("c")));
     let says = |value: &str| {
         let labels = json!({"discovery.solo.io/function_discovery": value});
-        Says::of(&serde_json::from_value(json!({"metadata": {"name": "n", "labels": labels}})).unwrap())
+        Says::of(
+            &serde_json::from_value(json!({"metadata": {"name": "n", "labels": labels}})).unwrap(),
+            &Scope::default(),
+        )
     };
     assert_eq!(put(&mut view, "shop", says("disabled")), ["shop/a", "shop/c"]);
     assert_eq!(put(&mut view, "shop", says("disabled")), none);
@@ -158,4 +162,39 @@ fn a_change_is_of_the_services_that_it_touches() {
     assert_eq!(put(&mut view, "shop", says("maybe")), ["shop/a", "shop/c"]);
     assert_eq!(put::<Service>(&mut view, "shop/a", None), ["shop/a"]);
     assert_eq!(Service::keys(&view), [key(Some("shop"), Some("c"))]);
+}
+
+#[test]
+fn services_and_namespaces_are_selected_by_their_labels() {
+    let scope = Scope {
+        service_selector: "tier=web".parse().unwrap(),
+        namespace_selector: "team".parse().unwrap(),
+        ..Scope::default()
+    };
+    let of = |name: &str, labels: Value, annotations: Value| {
+        let metadata = json!({"name": name, "namespace": "shop", "labels": labels, "annotations": annotations});
+        let object = json!({"metadata": metadata, "spec": {"ports": [{"port": 80}]}});
+        Service::of(serde_json::from_value(object).unwrap(), &scope)
+    };
+    let mut view = View::new(&scope);
+    put(&mut view, "shop/web", Some(of("web", json!({"tier": "web"}), json!({}))));
+    put(&mut view, "shop/db", Some(of("db", json!({"tier": "db"}), json!({}))));
+    put(&mut view, "shop/asks", Some(of("asks", json!({}), json!({"gloo.solo.io/discover": "true"}))));
+    let names = |view: &View| -> Vec<_> {
+        ["shop/web", "shop/db", "shop/asks"].iter().flat_map(|service| shown(&view.listed(service))).collect()
+    };
+    let left_out = |view: &View| -> Vec<_> { view.left_out().map(|(what, why)| format!("{what}: {why}")).collect() };
+    // A Namespace that is not known yet is not selected.
+    assert_eq!(names(&view), Vec::<String>::new());
+    let labelled = |labels: Value| {
+        Says::of(&serde_json::from_value(json!({"metadata": {"name": "shop", "labels": labels}})).unwrap(), &scope)
+    };
+    view.leaves_out_anew();
+    assert_eq!(put(&mut view, "shop", labelled(json!({"team": "a"}))).len(), 3);
+    assert!(view.leaves_out_anew());
+    assert_eq!(names(&view), ["shop-web-80: ", "shop-asks-80: "]);
+    assert_eq!(left_out(&view), ["shop/db: kubernetes.serviceSelector, tier=web, does not select it"]);
+    assert_eq!(put(&mut view, "shop", labelled(json!({}))).len(), 3);
+    assert_eq!(names(&view), Vec::<String>::new());
+    assert!(left_out(&view).contains(&"shop/web: kubernetes.namespaceSelector does not select its namespace".into()));
 }
