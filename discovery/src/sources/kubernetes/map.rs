@@ -9,15 +9,10 @@ use catalog::report::Listed;
 use k8s_openapi::api::core::v1::{self as core, ServicePort};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
 
+use super::annotations::Annotations;
 use super::scope::Scope;
 use crate::eligibility;
 use crate::sources::hints;
-
-/// What goes before the name of a hint among a Service's annotations.
-const ANNOTATION: &str = "portolan.dev/";
-
-/// Gloo's annotation by which a Service is discovered whatever its labels.
-const DISCOVER: &str = "gloo.solo.io/discover";
 
 /// Says of which Service a slice is.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -29,6 +24,7 @@ pub(super) struct Service {
     name: String,
     /// Its spec, but for what its port says.
     spec: UpstreamSpec,
+    annotations: Annotations,
     ports: Vec<Port>,
     /// Whether endpoints of IPv6 are the first choice.
     prefers_ipv6: bool,
@@ -77,16 +73,14 @@ impl Service {
         if let Some(Err(fault)) = made.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
             left_out.insert(format!("{namespace}/{name}, label {}", eligibility::LABEL), fault);
         }
-        let annotations = metadata.annotations.unwrap_or_default();
-        let asks_for_discovery = annotations.get(DISCOVER).is_some_and(|value| value == "true");
-        for (annotation, value) in annotations {
-            let Some(hint) = annotation.strip_prefix(ANNOTATION) else { continue };
-            if let Err(fault) = hints::apply(&mut made, hint, value.trim()) {
-                left_out.insert(format!("{namespace}/{name}, annotation {annotation}"), fault);
-            }
-        }
+        let complain = |annotation: &str, fault| {
+            let at = format!("{namespace}/{name}, annotation {annotation}");
+            let all = left_out.entry(at).or_default();
+            *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
+        };
+        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &mut made, complain);
         let mut ports = Vec::new();
-        if !scope.service_selector.selects(&made.labels) && !asks_for_discovery {
+        if !scope.service_selector.selects(&made.labels) && !annotations.discover {
             let reason = format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
             left_out = [(format!("{namespace}/{name}"), reason)].into();
         } else if spec.type_.as_deref() == Some("ExternalName") {
@@ -102,14 +96,14 @@ impl Service {
             }
         }
         let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
-        Self { namespace, name, spec: made, ports, prefers_ipv6, left_out }
+        Self { namespace, name, spec: made, annotations, ports, prefers_ipv6, left_out }
     }
 
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
     pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
         let listed = |port: &Port| {
             let mut spec = self.spec.clone();
-            spec.protocol = spec.protocol.or(port.protocol);
+            self.annotations.lay_over(&mut spec, port.number, port.protocol);
             spec.home = Some(Home { namespace: self.namespace.to_string(), discovery });
             Listed {
                 key: format!("{}/{}:{}", self.namespace, self.name, port.number).into(),
