@@ -26,6 +26,8 @@ pub(super) struct Service {
     spec: UpstreamSpec,
     annotations: Annotations,
     ports: Vec<Port>,
+    /// The host outside the cluster that it points to, instead of to slices.
+    pub(super) outside: Option<Arc<str>>,
     /// Whether endpoints of IPv6 are the first choice.
     prefers_ipv6: bool,
     /// What was left out, each with the reason, for a person.
@@ -79,28 +81,45 @@ impl Service {
             *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
         };
         let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &mut made, complain);
-        let mut ports = Vec::new();
-        if !scope.service_selector.selects(&made.labels) && !annotations.discover {
-            let reason = format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
-            left_out = [(format!("{namespace}/{name}"), reason)].into();
-        } else if spec.type_.as_deref() == Some("ExternalName") {
-            // A name that anyone who may write a Service points wherever they like, as CVE-2021-32783 shows.
-            let reason = "a Service of type ExternalName has no endpoints of the cluster";
-            left_out.insert(format!("{namespace}/{name}"), reason.to_owned());
-        } else {
-            for port in spec.ports.unwrap_or_default() {
-                match Port::of(port) {
-                    Ok(port) => ports.push(port),
-                    Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
+        let is_selected = scope.service_selector.selects(&made.labels) || annotations.discover;
+        let selector = || format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
+        let selected = if is_selected { Ok(()) } else { Err(selector()) };
+        let is_outside = spec.type_.as_deref() == Some("ExternalName");
+        let host = || scope.outside(spec.external_name.as_deref());
+        let (mut outside, mut ports) = (None, Vec::new());
+        match selected.and_then(|()| is_outside.then(host).transpose()) {
+            Err(reason) => _ = left_out.insert(format!("{namespace}/{name}"), reason),
+            Ok(host) => {
+                made.host = host.clone().or(made.host);
+                outside = host.map(Arc::from);
+                for port in spec.ports.unwrap_or_default() {
+                    match Port::of(port) {
+                        Ok(port) => ports.push(port),
+                        Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
+                    }
+                }
+                if ports.is_empty() && outside.is_some() {
+                    left_out
+                        .insert(format!("{namespace}/{name}"), "is of type ExternalName and has no port".to_owned());
                 }
             }
         }
         let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
-        Self { namespace, name, spec: made, annotations, ports, prefers_ipv6, left_out }
+        Self { namespace, name, spec: made, annotations, ports, outside, prefers_ipv6, left_out }
     }
 
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
     pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
+        self.upstreams(discovery, |port| self.endpoints(port, slices))
+    }
+
+    /// The same where its host outside the cluster is at `addresses`.
+    pub(super) fn listed_at(&self, addresses: &[IpAddr], discovery: Option<bool>) -> Vec<Listed> {
+        let at = |ip: &IpAddr, port: &Port| Endpoint::at(SocketAddr::new(*ip, port.number));
+        self.upstreams(discovery, |port| addresses.iter().map(|ip| at(ip, port)).collect())
+    }
+
+    fn upstreams(&self, discovery: Option<bool>, endpoints: impl Fn(&Port) -> Vec<Endpoint>) -> Vec<Listed> {
         let listed = |port: &Port| {
             let mut spec = self.spec.clone();
             self.annotations.lay_over(&mut spec, port.number, port.protocol);
@@ -110,7 +129,7 @@ impl Service {
                 name: format!("{}-{}-{}", self.namespace, self.name, port.number),
                 namespace: None,
                 spec,
-                endpoints: self.endpoints(port, slices),
+                endpoints: endpoints(port),
             }
         };
         self.ports.iter().map(listed).collect()

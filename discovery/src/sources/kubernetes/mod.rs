@@ -2,11 +2,12 @@
 //!
 //! Promises that what the API server tells of is in the catalog as soon as that commits it, a burst of changes as one; that what a watch
 //! cannot read keeps its last good view, while the others go on; and that the status says what is missing. Refuses to call what an
-//! ExternalName points to, and ports that are not TCP.
+//! ExternalName points to unless a setting lists it, and ports that are not TCP.
 
 mod annotations;
 mod limits;
 mod map;
+mod outside;
 mod publish;
 mod scope;
 mod selector;
@@ -28,6 +29,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::watcher;
 use kube::{Api, Client};
 
+pub use self::outside::{Hosts, NotHosts};
 pub use self::scope::Scope;
 pub use self::selector::{NotASelector, Selector};
 pub use self::settings::{Place, at_home};
@@ -35,6 +37,7 @@ pub use self::settings::{Place, at_home};
 use self::publish::Publisher;
 use self::view::Says;
 use self::watch::{Name, Said};
+use crate::sources::hosts::{self, Lookup};
 use crate::{Reports, Source, SourceError};
 
 /// The source `kubernetes`.
@@ -42,12 +45,13 @@ pub struct Kubernetes {
     id: SourceId,
     place: Place,
     scope: Arc<Scope>,
+    lookup: Lookup,
 }
 
 impl Kubernetes {
     /// Watches the cluster at `place`. Connects to nothing before it runs.
     pub fn new(id: SourceId, place: Place) -> Self {
-        Self { id, place, scope: Arc::default() }
+        Self { id, place, scope: Arc::default(), lookup: hosts::system() }
     }
 
     /// The same, of what is in `scope` alone.
@@ -66,7 +70,7 @@ impl Kubernetes {
         let config = watcher::Config::default().timeout(limits::WATCH);
         let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
         let (names, watches) = watches(&client, &config, &self.scope);
-        Publisher::new(reports, names, self.scope.clone()).publish(watches).await
+        Publisher::new(reports, names, self.scope.clone(), self.lookup.clone()).publish(watches).await
     }
 }
 

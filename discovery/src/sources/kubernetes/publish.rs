@@ -15,6 +15,7 @@ use super::limits;
 use super::scope::Scope;
 use super::view::{View, namespace};
 use super::watch::{Name, Said, kind, tells_of};
+use crate::sources::hosts::{Answer, Lookup, Names};
 use crate::{Reports, SourceError};
 
 /// The watch without which nothing can be told.
@@ -33,6 +34,8 @@ pub(super) struct Publisher<'a> {
     reports: &'a Reports,
     scope: Arc<Scope>,
     view: View,
+    /// The addresses of hosts outside the cluster.
+    hosts: Names,
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
     /// Watches that failed, and when they last did.
@@ -66,13 +69,14 @@ type Upstreams = BTreeMap<Arc<str>, Listed>;
 
 impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
-    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>) -> Self {
+    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, lookup: Lookup) -> Self {
         // What an earlier run said of them is over.
         names.iter().for_each(|name| reports.part(name, None));
         Self {
             reports,
             view: View::new(&scope),
             scope,
+            hosts: Names::new(lookup),
             unlisted: names.iter().cloned().collect(),
             names,
             failing: BTreeMap::new(),
@@ -104,6 +108,7 @@ impl<'a> Publisher<'a> {
                         self.take(name, said)?;
                     }
                 }
+                answer = self.hosts.next() => self.resolved(answer),
                 Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
                 () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.phase = Phase::Due,
                 now = alive.tick() => self.alive(now),
@@ -142,6 +147,21 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
+    fn resolved(&mut self, answer: Answer) {
+        let host = answer.name.clone();
+        self.hosts.answered(answer);
+        // Of a name that cannot be resolved the last good addresses are kept.
+        match self.hosts.addresses(&host) {
+            Some(addresses) => self.view.resolved(&host, addresses),
+            None => self.leave_out(),
+        }
+    }
+
+    /// Says what is left out, and which hosts cannot be resolved.
+    fn leave_out(&self) {
+        self.reports.leave_out(self.view.left_out().chain(self.hosts.failures()));
+    }
+
     /// Whether nothing can be told, as what that takes cannot be read anywhere.
     fn knows_nothing(&self) -> bool {
         let none = |of: &str| {
@@ -178,8 +198,11 @@ impl<'a> Publisher<'a> {
     /// Sends what can be sent now.
     fn advance(&mut self) {
         self.changed.append(&mut self.view.changed());
+        if let Some(hosts) = self.view.hosts_anew() {
+            self.hosts.keep(hosts);
+        }
         if self.view.leaves_out_anew() {
-            self.reports.leave_out(self.view.left_out());
+            self.leave_out();
         }
         match self.phase {
             Phase::Reading if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
@@ -193,10 +216,16 @@ impl<'a> Publisher<'a> {
         let mut listed = self.view.listed(service);
         let (without_slices, without_namespaces) =
             (self.is_unlisted(SLICES, namespace(service)), self.is_unlisted(NAMESPACES, namespace(service)));
+        let (without_endpoints, host) = match self.view.outside(service) {
+            Some(host) => (!self.view.is_resolved(host), Some(&**host)),
+            None => (without_slices, None),
+        };
         // What is not known now stays as in an earlier run.
         for listed in &mut listed {
             let held = self.held.get(&listed.key);
-            if without_slices {
+            if without_endpoints {
+                // Another host has other addresses.
+                let held = held.filter(|held| host.is_none_or(|host| held.spec.host.as_deref() == Some(host)));
                 listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
             }
             if without_namespaces && let Some(known) = held.and_then(|held| held.spec.home.as_ref()) {
@@ -208,7 +237,7 @@ impl<'a> Publisher<'a> {
 
     fn tell_all(&mut self) {
         self.changed.clear();
-        self.reports.leave_out(self.view.left_out());
+        self.leave_out();
         let services: Vec<_> = self.view.services().cloned().collect();
         self.told = services.into_iter().map(|service| (service.clone(), self.wanted(&service))).collect();
         let told = self.told.values().flat_map(|told| told.values().cloned());

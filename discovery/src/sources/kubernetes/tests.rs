@@ -97,14 +97,32 @@ fn of_two_families_the_service_s_first_is_called() {
 }
 
 #[test]
-fn an_external_name_is_left_out() {
-    let away = service(
-        "away",
-        json!({"type": "ExternalName", "externalName": "localhost", "ports": [{"port": 80}]}),
-        json!({}),
-    );
-    assert_eq!(shown(&away.listed(&[], None)), Vec::<String>::new());
-    assert!(away.left_out["shop/away"].contains("ExternalName"));
+fn an_external_name_is_called_where_a_setting_lists_it() {
+    let scope: Scope = serde_json::from_value(json!({"externalNames": ["*.example.com"]})).unwrap();
+    let of = |host: &str, ports: Value| {
+        let spec = json!({"type": "ExternalName", "externalName": host, "ports": ports});
+        let object = json!({"metadata": {"name": "away", "namespace": "shop"}, "spec": spec});
+        Service::of(serde_json::from_value(object).unwrap(), &scope)
+    };
+    let reason = |service: &Service| service.left_out["shop/away"].clone();
+    let ports = json!([{"name": "https", "port": 443}]);
+    assert!(reason(&of("localhost", ports.clone())).ends_with("externalNames does not list localhost"));
+    assert!(reason(&of("api.example.com", Value::Null)).contains("has no port"));
+
+    let mut view = View::new(&scope);
+    let (service, host): (&str, Arc<str>) = ("shop/away", "api.example.com".into());
+    put(&mut view, service, Some(of("API.example.com.", ports.clone())));
+    assert_eq!(view.hosts_anew().unwrap().collect::<Vec<_>>(), [host.clone()]);
+    assert!(shown(&view.listed(service)) == ["shop-away-443 Https: "] && !view.is_resolved(&host));
+    assert_eq!(view.listed(service)[0].spec.host.as_deref(), Some("api.example.com"));
+    view.resolved(&host, &["192.0.2.1".parse().unwrap(), "127.0.0.1".parse().unwrap()].into());
+    assert_eq!(view.changed().len(), 1);
+    assert_eq!(shown(&view.listed(service)), ["shop-away-443 Https: 192.0.2.1:443"]);
+    assert!(view.left_out().any(|(what, _)| what == "api.example.com at 127.0.0.1"));
+    // It may come back into the cluster.
+    put(&mut view, service, Some(self::service("away", json!({"ports": [{"port": 443}]}), json!({}))));
+    assert_eq!(view.hosts_anew().unwrap().count(), 0);
+    assert_eq!(shown(&view.listed(service)), ["shop-away-443: "]);
 }
 
 #[test]

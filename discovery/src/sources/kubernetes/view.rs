@@ -1,12 +1,14 @@
 //! What is known of the cluster, joined from several watches, and which Services it changed for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::report::Listed;
 use k8s_openapi::api::core::v1::Namespace;
 
 use super::map::{Service, Slice};
+use super::outside::Outside;
 use super::scope::Scope;
 use crate::eligibility;
 use crate::sources::hints;
@@ -19,6 +21,7 @@ pub(super) struct View {
     /// The slices of each Service, of unknown ones too: which of the two is told of first is chance.
     of_service: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     namespaces: BTreeMap<Arc<str>, Says>,
+    outside: Outside,
     /// Whether namespaces have to be selected, so that one that is not known is not.
     selects_namespaces: bool,
     changed: BTreeSet<Arc<str>>,
@@ -62,9 +65,34 @@ impl View {
         if self.is_out(service) {
             return Vec::new();
         }
+        let discovery = says.and_then(|says| says.discovery);
+        if let Some(host) = &known.outside {
+            return known.listed_at(&self.outside.addresses(host).unwrap_or_default(), discovery);
+        }
         let slices = self.of_service.get(service).into_iter().flatten();
         let slices: Vec<_> = slices.filter_map(|slice| self.slices.get(slice)).collect();
-        known.listed(&slices, says.and_then(|says| says.discovery))
+        known.listed(&slices, discovery)
+    }
+
+    /// The host outside the cluster that a Service points to.
+    pub(super) fn outside(&self, service: &str) -> Option<&Arc<str>> {
+        self.services.get(service)?.outside.as_ref()
+    }
+
+    /// Whether that host's addresses are known.
+    pub(super) fn is_resolved(&self, host: &str) -> bool {
+        self.outside.addresses(host).is_some()
+    }
+
+    /// All such hosts, if they are others than at the last call.
+    pub(super) fn hosts_anew(&mut self) -> Option<impl Iterator<Item = Arc<str>>> {
+        self.outside.hosts_anew()
+    }
+
+    /// A host is at `addresses`.
+    pub(super) fn resolved(&mut self, host: &Arc<str>, addresses: &BTreeSet<IpAddr>) {
+        self.changed.append(&mut self.outside.resolved(host, addresses));
+        self.leaves_out = true;
     }
 
     /// Whether the Service is in a namespace that is not selected.
@@ -84,12 +112,13 @@ impl View {
 
     /// What is no upstream, each with the reason.
     pub(super) fn left_out(&self) -> impl Iterator<Item = (String, String)> {
-        self.services.iter().flat_map(|(key, service)| {
+        let of_services = self.services.iter().flat_map(|(key, service)| {
             let is_selected = !self.is_out(key);
             let of_service = service.left_out.iter().filter(move |_| is_selected);
             let of_namespace = (!is_selected).then(|| (key.to_string(), NOT_SELECTED.to_owned()));
             of_service.map(|(what, reason)| (what.clone(), reason.clone())).chain(of_namespace)
-        })
+        });
+        of_services.chain(self.outside.refused())
     }
 
     /// Whether that may be something else than at the last call.
@@ -104,6 +133,8 @@ impl Part for Service {
             return;
         }
         view.changed.insert(key.clone());
+        let before = view.services.get(key).and_then(|service| service.outside.clone());
+        view.outside.point(key, before.as_ref(), now.as_ref().and_then(|service| service.outside.as_ref()));
         let leaves_out = |service: &Self| !service.left_out.is_empty();
         view.leaves_out |= now.as_ref().is_some_and(leaves_out) || view.is_out(key);
         let before = match now {
