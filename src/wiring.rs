@@ -10,6 +10,7 @@ use catalog::{Catalog, Registrar};
 use discovery::Prober;
 use discovery::Supervisor;
 use discovery::attempts::Journal;
+use discovery::eligibility::Rules;
 use discovery::fetch::Fetcher;
 use discovery::policy::AddressPolicy;
 use discovery::registry;
@@ -236,6 +237,7 @@ pub(crate) fn sourcing(config: &Config) -> registry::Settings {
         resources: config.resources.iter().cloned().collect(),
         asked: config.sources.iter().map(|text| text.as_str().into()).collect(),
         environment: Some(|name| std::env::var(name).ok()),
+        kubernetes: config.kubernetes.clone(),
         ..registry::Settings::default()
     }
 }
@@ -247,8 +249,8 @@ fn probing(config: &Config) -> discovery::prober::Settings {
         false => given.document_paths.clone(),
     };
     let paths = given.more_document_paths.iter().cloned().chain(usual).collect();
-    let off = discovery::prober::Off { sources: given.off.sources.clone(), namespaces: given.off.namespaces.clone() };
-    discovery::prober::Settings { off, document_paths: paths }
+    let rules = Rules { mode: given.mode, off: given.off.clone() };
+    discovery::prober::Settings { rules, document_paths: paths }
 }
 
 /// Which addresses are never called. Ports that the system chooses are known only once the listeners are up, and the catalog is opened

@@ -71,6 +71,8 @@ pub struct Settings {
     pub environment: Option<fn(&str) -> Option<String>>,
     /// What is called, for sources that watch that most closely.
     pub in_use: Option<watch::Receiver<InUse>>,
+    /// What of Kubernetes clusters is watched.
+    pub kubernetes: kubernetes::Scope,
     /// Where sources put the credentials that calls are made with.
     pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
@@ -208,7 +210,7 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
     };
     let source = |place: Place| {
         let id = SourceId::new("kubernetes", place.instance());
-        Box::new(Kubernetes::new(id, place)) as Box<dyn Source>
+        Box::new(Kubernetes::new(id, place).within(settings.kubernetes.clone())) as Box<dyn Source>
     };
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }

@@ -9,7 +9,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use catalog::model::Validation;
+use discovery::eligibility::{Mode, Off};
 use discovery::policy::Network;
+use discovery::sources::kubernetes;
 use plugins::filters::origin::Cors;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -39,6 +41,7 @@ pub(crate) struct RawConfig {
     pub(crate) validation: Option<Validation>,
     pub(crate) discovery_namespace: Option<String>,
     pub(crate) discovery: Option<Discovery>,
+    pub(crate) kubernetes: Option<kubernetes::Scope>,
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) access_log: Option<AccessLog>,
@@ -76,18 +79,10 @@ pub(crate) struct Discovery {
     pub(crate) allowed_hosts: Vec<String>,
     /// Link-local addresses that may be called, or ranges of them: `169.254.10.0/24`.
     pub(crate) allowed_link_local: Vec<Given<Network>>,
+    /// What is looked at where nobody says anything.
+    pub(crate) mode: Mode,
     /// What is not looked at, unless what is registered there says that it is to be.
     pub(crate) off: Off,
-}
-
-/// Where discovery is off.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Off {
-    /// Sources: a kind, or one of it as `GET /sources` calls it.
-    pub(crate) sources: Vec<String>,
-    /// Namespaces of upstreams.
-    pub(crate) namespaces: Vec<String>,
 }
 
 /// What a text means, with the text, which is how it is shown.

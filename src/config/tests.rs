@@ -13,12 +13,13 @@ fn config(args: &[&str], file: &str) -> anyhow::Result<Config> {
 
 #[test]
 fn flags_go_before_the_file_and_the_file_before_defaults() {
-    let file = "discovery: {off: {sources: [consul], namespaces: [team]}}\ngateway: 127.0.0.1:1\nadmin: 127.0.0.1:2\ngrace: 7\nupstreams: {a: 'http://a'}\nvalidation: report\n";
+    let file = "discovery: {mode: whitelist, off: {sources: [consul], namespaces: [team]}}\ngateway: 127.0.0.1:1\nadmin: 127.0.0.1:2\ngrace: 7\nupstreams: {a: 'http://a'}\nvalidation: report\n";
     let got = config(&["--gateway", "127.0.0.1:9", "--upstream", "b=http://b", "--source", "none"], file).unwrap();
     assert_eq!((got.gateway.port(), got.admin.port()), (9, 2));
     assert_eq!((got.grace.as_secs(), got.warmup.as_secs()), (7, 10));
     assert_eq!(serde_json::to_value(&got).unwrap()["upstreams"], serde_json::json!(["a=http://a", "b=http://b"]));
     assert_eq!(got.validation, Validation::Report);
+    assert_eq!(got.discovery.mode, discovery::eligibility::Mode::Whitelist);
     assert_eq!(
         (&*got.discovery.off.sources, &*got.discovery.off.namespaces),
         (&["consul".into()][..], &["team".into()][..])
@@ -36,6 +37,9 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
     check(&["--admin", "0.0.0.0:8081"], "", "--admin-token-file");
     check(&[], "functionUrls: {access: token}", "functionUrls.tokenFile");
     check(&[], "gatway: 127.0.0.1:1", "gatway");
+    check(&[], "discovery: {mode: greylist}", "greylist");
+    check(&[], "kubernetes: {namespaceSelector: 'a=(b'}", "is not a label selector");
+    check(&[], "kubernetes: {services: {}}", "services");
     check(&["--admin-token-file", "/nowhere/token"], "", "/nowhere/token");
     let token = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&token, "t0ken").unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, Digest, Kind, Origin};
+use super::{Aws, Digest, Home, Kind, Origin};
 
 /// An upstream's permanent id, `{name}-{hash8 of its origin}`; accepted wherever its name is.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ pub struct Hints {
     /// Where its OpenAPI document is: a path, or a URL on the upstream itself or an allowed host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub openapi: Option<String>,
-    /// `Some(false)`: no probe ever looks at it. `Some(true)`: one does even where the default says no.
+    /// Its own word on being looked at by probes, which goes before all but a setting that ends all looks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discovery: Option<bool>,
     /// What happens to input that does not fit the schema; without one the daemon's setting.
@@ -129,6 +129,9 @@ pub struct UpstreamSpec {
     /// What it is in AWS, where it is there and its functions are called as AWS wants it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Aws>,
+    /// The namespace of its source that it is in, where the source has such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
     /// Labels: `k=v` tags, metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

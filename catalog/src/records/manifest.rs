@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::digests::Digests;
 use super::function::time;
 use crate::model::{
-    Aws, Digest, Hints, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId, UpstreamSpec,
+    Aws, Digest, Hints, Home, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId, UpstreamSpec,
     Validation,
 };
 
@@ -86,6 +86,8 @@ struct SpecRecord<'a> {
     tls: Option<TlsRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws: Option<Cow<'a, Aws>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    home: Option<Cow<'a, Home>>,
     #[serde(borrow, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -171,6 +173,7 @@ impl<'a> SpecRecord<'a> {
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: spec.aws.as_ref().map(Cow::Borrowed),
+            home: spec.home.as_ref().map(Cow::Borrowed),
             labels: spec.labels.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
             openapi: text(&spec.hints.openapi),
             discovery: spec.hints.discovery,
@@ -190,6 +193,7 @@ impl<'a> SpecRecord<'a> {
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: self.aws.map(Cow::into_owned),
+            home: self.home.map(Cow::into_owned),
             labels: self.labels.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
             hints: Hints {
                 openapi: self.openapi.map(Cow::into_owned),

@@ -29,6 +29,7 @@ pub use handle::{Handle, RefreshError};
 pub use outcome::{Counts, Discovery, KindLook, Outcomes, State};
 
 use crate::attempts::Journal;
+use crate::eligibility::Rules;
 use crate::fetch::Fetcher;
 use handle::{Answer, Progress, QUEUE, Request};
 use lanes::{Lane, Lanes, Overdue, PATIENCE};
@@ -40,19 +41,10 @@ use tracked::{Eligibility, Tracked};
 /// What the prober is told by the configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What is not looked at.
-    pub off: Off,
+    /// What is looked at.
+    pub rules: Rules,
     /// Paths where documents are usually found, in the order to try.
     pub document_paths: Arc<[String]>,
-}
-
-/// Where nothing is looked at, unless what is registered there says that it is to be.
-#[derive(Clone, Default, Debug)]
-pub struct Off {
-    /// Sources: a kind (`consul`), or one of it as `GET /sources` calls it (`consul=10.0.0.1:8500`).
-    pub sources: Vec<String>,
-    /// Namespaces of upstreams.
-    pub namespaces: Vec<String>,
 }
 
 /// Looks at upstreams.
@@ -118,7 +110,7 @@ impl Prober {
         Self {
             looker: Looker { catalog, fetcher, outcomes, document_paths: settings.document_paths },
             journal,
-            who: Eligibility { kinds, off: settings.off },
+            who: Eligibility { kinds, rules: settings.rules },
             requests,
             handle,
             progress,

@@ -12,6 +12,7 @@ use plugins::{BindError, BoundCall, Fetch, FetchError, Keyring, Probe, ProbeErro
 use tokio::time::timeout;
 
 use super::*;
+use crate::eligibility::Off;
 use crate::policy::AddressPolicy;
 use crate::testing::{Bench, pass};
 
@@ -119,13 +120,13 @@ impl Run {
     }
 
     fn on(bench: Bench, policy: AddressPolicy) -> Self {
-        Self::without(Off::default(), bench, policy)
+        Self::by(Rules::default(), bench, policy)
     }
 
-    fn without(off: Off, bench: Bench, policy: AddressPolicy) -> Self {
+    fn by(rules: Rules, bench: Bench, policy: AddressPolicy) -> Self {
         let journal = Journal::default();
         let fetcher = Fetcher::new(policy, [], journal.clone());
-        let settings = Settings { off, document_paths: Arc::from([]) };
+        let settings = Settings { rules, document_paths: Arc::from([]) };
         let prober = Prober::new(bench.catalog.clone(), fetcher, journal, KINDS, settings);
         let (handle, mut tasks) = (prober.handle(), JoinSet::new());
         tasks.spawn(prober.run(std::future::pending()));
@@ -222,7 +223,7 @@ async fn discovery_is_off_where_a_setting_says_so() {
     let check = async |sources: &[&str], namespaces: &[&str], rule: Option<&str>| {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let off = Off { sources: texts(sources), namespaces: texts(namespaces) };
-        let run = Run::without(off, Bench::new().await, AddressPolicy::default());
+        let run = Run::by(Rules { off, ..Rules::default() }, Bench::new().await, AddressPolicy::default());
         let said = run.list("one", does(&[("does", "hello")]), &["127.0.0.1:1"]).await;
         let state = if rule.is_some() { State::Off } else { State::Found };
         let shown = run.until(&said, state).await;

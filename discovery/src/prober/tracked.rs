@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::model::{EndpointSet, Kind, KindState, Upstream, UpstreamSpec};
+use catalog::model::{EndpointSet, Kind, KindState, UpstreamSpec};
 use catalog::snapshot::UpstreamEntry;
 use jiff::{SignedDuration, Timestamp};
 use plugins::FunctionKind;
 use tokio::time::Instant;
 
-use super::Off;
 use super::look::Looked;
 use super::outcome::{Discovery, KindLook, State, Verdict};
 use super::pace;
+use crate::eligibility::Rules;
 
 /// Kinds that are due this soon are looked for in the same round: they share its connections.
 const TOGETHER: Duration = Duration::from_millis(500);
@@ -48,21 +48,10 @@ pub(super) struct Tracked {
     asked: Option<SocketAddr>,
 }
 
-/// What the settings say of which upstreams are looked at.
+/// Who is offered to which kinds.
 pub(super) struct Eligibility {
     pub(super) kinds: &'static [&'static dyn FunctionKind],
-    pub(super) off: Off,
-}
-
-impl Off {
-    /// The rule by which `upstream` is not looked at, where there is one.
-    fn rule(&self, upstream: &Upstream) -> Option<String> {
-        let (source, namespace) = (&upstream.origin.source, &*upstream.namespace);
-        let of_source = self.sources.iter().find(|off| **off == *source.kind || **off == source.to_string());
-        let of_namespace = self.namespaces.iter().find(|off| *off == namespace);
-        let rule = |what: &str, off: &String| format!("discovery is off for the {what} {off}");
-        of_source.map(|off| rule("source", off)).or_else(|| of_namespace.map(|off| rule("namespace", off)))
-    }
+    pub(super) rules: Rules,
 }
 
 impl Tracked {
@@ -99,13 +88,9 @@ impl Tracked {
     /// now: only a look can deny it.
     fn offer(&mut self, entry: &UpstreamEntry, who: &Eligibility, due: Instant) {
         let protocol = self.spec.protocol;
-        let said = self.spec.hints.discovery;
-        (self.off, self.rule) = match (said, who.off.rule(&entry.upstream)) {
-            (Some(false), _) => (true, "its source says that discovery is disabled".into()),
-            (Some(true), _) => (false, "its source says that discovery is enabled".into()),
-            (None, Some(rule)) => (true, rule),
-            (None, None) => (false, "discovery is on unless a source disables it".into()),
-        };
+        let upstream = &entry.upstream;
+        let decision = who.rules.decide(&upstream.origin.source, &upstream.namespace, &self.spec);
+        (self.off, self.rule) = (!decision.on, decision.rule);
         let is_established = |kind: &dyn FunctionKind| entry.upstream.kinds.contains_key(&kind.kind());
         let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(protocol));
         let offered = who.kinds.iter().filter(|kind| !self.off && (may_be(**kind) || is_established(**kind)));

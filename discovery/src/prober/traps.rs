@@ -93,7 +93,7 @@ async fn a_good_service_among_traps_is_found_at_once() {
 
     let (bench, journal) = (Bench::new().await, Journal::default());
     let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone());
-    let settings = Settings { off: Off::default(), document_paths: Arc::from([]) };
+    let settings = Settings { rules: Rules::default(), document_paths: Arc::from([]) };
     let prober = Prober::new(bench.catalog.clone(), fetcher, journal.clone(), KINDS, settings);
     let (handle, mut tasks) = (prober.handle(), JoinSet::new());
     tasks.spawn(prober.run(std::future::pending()));

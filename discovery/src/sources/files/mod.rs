@@ -4,6 +4,7 @@
 
 mod fields;
 mod node;
+pub(super) mod overlay;
 mod read;
 #[cfg(test)]
 mod tests;

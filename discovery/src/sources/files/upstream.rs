@@ -75,15 +75,7 @@ fn of_spec(
     labels: &mut BTreeMap<String, String>,
     remarks: &mut Remarks,
 ) -> Option<Vec<hosts::Host>> {
-    spec.later(SPEC_LATER, remarks);
-    if let Some(mut discovery) = spec.take("discoveryMetadata").and_then(|field| field.fields(remarks)) {
-        labels.extend(texts(discovery.take("labels"), remarks));
-        discovery.done(remarks);
-    }
-    if let Some(mut rest) = spec.take("rest").and_then(|field| field.fields(remarks)) {
-        made.rest_base_path = rest.take("basePath").and_then(|field| base_path(field, remarks));
-        rest.done(remarks);
-    }
+    labels.extend(of_all_kinds(spec, made, remarks));
     let ssl = spec.take("sslConfig").and_then(|field| of_ssl(field, remarks));
     for other in OTHER_TYPES {
         if let Some(field) = spec.take(other) {
@@ -96,7 +88,26 @@ fn of_spec(
     of_static(fixed, ssl, made, remarks)
 }
 
-fn of_ssl(field: Field<'_>, remarks: &mut Remarks) -> Option<Tls> {
+/// What an upstream of any type may say; returns the labels in its discovery metadata.
+pub(super) fn of_all_kinds(
+    spec: &mut Fields<'_>,
+    made: &mut UpstreamSpec,
+    remarks: &mut Remarks,
+) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    spec.later(SPEC_LATER, remarks);
+    if let Some(mut discovery) = spec.take("discoveryMetadata").and_then(|field| field.fields(remarks)) {
+        labels = texts(discovery.take("labels"), remarks);
+        discovery.done(remarks);
+    }
+    if let Some(mut rest) = spec.take("rest").and_then(|field| field.fields(remarks)) {
+        made.rest_base_path = rest.take("basePath").and_then(|field| base_path(field, remarks));
+        rest.done(remarks);
+    }
+    labels
+}
+
+pub(super) fn of_ssl(field: Field<'_>, remarks: &mut Remarks) -> Option<Tls> {
     let mut ssl = field.fields(remarks)?;
     let mut tls = Tls { server_name: ssl.take("sni").and_then(|sni| sni.text(remarks)), ..Tls::default() };
     if let Some(mut files) = ssl.take("sslFiles").and_then(|files| files.fields(remarks)) {
@@ -167,7 +178,7 @@ fn of_host(field: Field<'_>, remarks: &mut Remarks) -> Option<(hosts::Host, Opti
     Some((host, sni))
 }
 
-fn of_service(mut service: Fields<'_>, made: &mut UpstreamSpec, remarks: &mut Remarks) {
+pub(super) fn of_service(mut service: Fields<'_>, made: &mut UpstreamSpec, remarks: &mut Remarks) {
     if let Some(mut rest) = service.take("rest").and_then(|field| field.fields(remarks)) {
         if let Some(mut document) = rest.take("swaggerInfo").and_then(|field| field.fields(remarks)) {
             made.hints.openapi = document.take("url").and_then(|url| url.text(remarks));

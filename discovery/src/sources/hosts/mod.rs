@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::reports::Reports;
 use crate::source::SourceError;
 pub(crate) use names::{AT_ONCE, Lookup, ask, system};
-use names::{Answer, Names};
+pub(crate) use names::{Answer, Names};
 
 /// How long the first full list waits for names: one that hangs must not hide the others.
 pub(crate) const FIRST_ANSWERS: Duration = Duration::from_secs(2);

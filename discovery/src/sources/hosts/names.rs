@@ -48,8 +48,8 @@ pub(crate) async fn ask(lookup: &Lookup, name: Arc<str>) -> Result<BTreeSet<IpAd
 
 /// What came of asking for a name.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) name: Arc<str>,
+pub(crate) struct Answer {
+    pub(crate) name: Arc<str>,
     found: Result<BTreeSet<IpAddr>, String>,
 }
 
@@ -65,19 +65,19 @@ struct Entry {
 }
 
 /// All names.
-pub(super) struct Names {
+pub(crate) struct Names {
     lookup: Lookup,
     entries: BTreeMap<Arc<str>, Entry>,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
 
 impl Names {
-    pub(super) fn new(lookup: Lookup) -> Self {
+    pub(crate) fn new(lookup: Lookup) -> Self {
         Self { lookup, entries: BTreeMap::new(), asking: FuturesUnordered::new() }
     }
 
     /// Keeps these names and drops others.
-    pub(super) fn keep(&mut self, names: impl Iterator<Item = Arc<str>>) {
+    pub(crate) fn keep(&mut self, names: impl Iterator<Item = Arc<str>>) {
         let names: BTreeSet<_> = names.collect();
         self.entries.retain(|name, _| names.contains(name));
         for name in names {
@@ -87,28 +87,28 @@ impl Names {
     }
 
     /// Whether each name had a good or a bad answer.
-    pub(super) fn all_answered(&self) -> bool {
+    pub(crate) fn all_answered(&self) -> bool {
         self.entries.values().all(|entry| entry.addresses.is_some() || entry.failure.is_some())
     }
 
     /// Whether each name has addresses.
-    pub(super) fn all_known(&self) -> bool {
+    pub(crate) fn all_known(&self) -> bool {
         self.entries.values().all(|entry| entry.addresses.is_some())
     }
 
     /// The last good addresses of `name`.
-    pub(super) fn addresses(&self, name: &str) -> Option<&BTreeSet<IpAddr>> {
+    pub(crate) fn addresses(&self, name: &str) -> Option<&BTreeSet<IpAddr>> {
         self.entries.get(name)?.addresses.as_ref()
     }
 
     /// The names whose last answer was none, and why.
-    pub(super) fn failures(&self) -> impl Iterator<Item = (String, String)> {
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (String, String)> {
         let failed = self.entries.iter().filter_map(|(name, entry)| Some((name, entry.failure.as_ref()?)));
         failed.map(|(name, failure)| (name.to_string(), format!("cannot be resolved: {failure}")))
     }
 
     /// The next answer; asks for what is due. Nothing is lost when this is dropped.
-    pub(super) async fn next(&mut self) -> Answer {
+    pub(crate) async fn next(&mut self) -> Answer {
         loop {
             self.ask_due();
             let next = self.entries.values().filter_map(|entry| entry.due).min();
@@ -127,7 +127,7 @@ impl Names {
     }
 
     /// Writes an answer down; says whether it changed the name's addresses.
-    pub(super) fn answered(&mut self, answer: Answer) -> bool {
+    pub(crate) fn answered(&mut self, answer: Answer) -> bool {
         let Some(entry) = self.entries.get_mut(&answer.name) else { return false };
         let before = entry.addresses.clone();
         match answer.found {

@@ -4,24 +4,18 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use catalog::model::{Endpoint, Health, Protocol, UpstreamSpec};
+use catalog::model::{Endpoint, Health, Home, Protocol, UpstreamSpec};
 use catalog::report::Listed;
 use k8s_openapi::api::core::v1::{self as core, ServicePort};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
 
+use super::annotations::Annotations;
+use super::scope::Scope;
+use crate::eligibility;
 use crate::sources::hints;
-
-/// Gloo's switch for function discovery, a label of a Service or a Namespace.
-pub(super) const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
-
-/// What goes before the name of a hint among a Service's annotations.
-const ANNOTATION: &str = "portolan.dev/";
 
 /// Says of which Service a slice is.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
-/// The namespaces of the cluster itself: nothing there is looked at unless it says so.
-const OF_THE_CLUSTER: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// A Service, or why it is none that can be called.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +24,10 @@ pub(super) struct Service {
     name: String,
     /// Its spec, but for what its port says.
     spec: UpstreamSpec,
+    annotations: Annotations,
     ports: Vec<Port>,
+    /// The host outside the cluster that it points to, instead of to slices.
+    pub(super) outside: Option<Arc<str>>,
     /// Whether endpoints of IPv6 are the first choice.
     prefers_ipv6: bool,
     /// What was left out, each with the reason, for a person.
@@ -65,7 +62,7 @@ pub(super) fn key(namespace: Option<&str>, name: Option<&str>) -> Arc<str> {
 
 impl Service {
     /// What `service` says of itself.
-    pub(super) fn of(service: core::Service) -> Self {
+    pub(super) fn of(service: core::Service, scope: &Scope) -> Self {
         let (metadata, spec) = (service.metadata, service.spec.unwrap_or_default());
         let namespace: Arc<str> = metadata.namespace.unwrap_or_default().into();
         let name = metadata.name.unwrap_or_default();
@@ -75,48 +72,64 @@ impl Service {
             labels: metadata.labels.unwrap_or_default(),
             ..UpstreamSpec::default()
         };
-        if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
-            match hints::switch(value) {
-                Ok(on) => made.hints.discovery = Some(on),
-                Err(fault) => _ = left_out.insert(format!("{namespace}/{name}, label {DISCOVERY_LABEL}"), fault),
-            }
+        if let Some(Err(fault)) = made.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
+            left_out.insert(format!("{namespace}/{name}, label {}", eligibility::LABEL), fault);
         }
-        for (annotation, value) in metadata.annotations.unwrap_or_default() {
-            let Some(hint) = annotation.strip_prefix(ANNOTATION) else { continue };
-            if let Err(fault) = hints::apply(&mut made, hint, value.trim()) {
-                left_out.insert(format!("{namespace}/{name}, annotation {annotation}"), fault);
-            }
-        }
-        let mut ports = Vec::new();
-        if spec.type_.as_deref() == Some("ExternalName") {
-            // A name that anyone who may write a Service points wherever they like, as CVE-2021-32783 shows.
-            let reason = "a Service of type ExternalName has no endpoints of the cluster";
-            left_out.insert(format!("{namespace}/{name}"), reason.to_owned());
-        } else {
-            for port in spec.ports.unwrap_or_default() {
-                match Port::of(port) {
-                    Ok(port) => ports.push(port),
-                    Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
+        let complain = |annotation: &str, fault| {
+            let at = format!("{namespace}/{name}, annotation {annotation}");
+            let all = left_out.entry(at).or_default();
+            *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
+        };
+        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &mut made, complain);
+        let is_selected = scope.service_selector.selects(&made.labels) || annotations.discover;
+        let selector = || format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
+        let selected = if is_selected { Ok(()) } else { Err(selector()) };
+        let is_outside = spec.type_.as_deref() == Some("ExternalName");
+        let host = || scope.outside(spec.external_name.as_deref());
+        let (mut outside, mut ports) = (None, Vec::new());
+        match selected.and_then(|()| is_outside.then(host).transpose()) {
+            Err(reason) => _ = left_out.insert(format!("{namespace}/{name}"), reason),
+            Ok(host) => {
+                made.host = host.clone().or(made.host);
+                outside = host.map(Arc::from);
+                for port in spec.ports.unwrap_or_default() {
+                    match Port::of(port) {
+                        Ok(port) => ports.push(port),
+                        Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
+                    }
+                }
+                if ports.is_empty() && outside.is_some() {
+                    left_out
+                        .insert(format!("{namespace}/{name}"), "is of type ExternalName and has no port".to_owned());
                 }
             }
         }
         let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
-        Self { namespace, name, spec: made, ports, prefers_ipv6, left_out }
+        Self { namespace, name, spec: made, annotations, ports, outside, prefers_ipv6, left_out }
     }
 
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
     pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
-        let of_namespace = || OF_THE_CLUSTER.contains(&&*self.namespace).then_some(false);
+        self.upstreams(discovery, |port| self.endpoints(port, slices))
+    }
+
+    /// The same where its host outside the cluster is at `addresses`.
+    pub(super) fn listed_at(&self, addresses: &[IpAddr], discovery: Option<bool>) -> Vec<Listed> {
+        let at = |ip: &IpAddr, port: &Port| Endpoint::at(SocketAddr::new(*ip, port.number));
+        self.upstreams(discovery, |port| addresses.iter().map(|ip| at(ip, port)).collect())
+    }
+
+    fn upstreams(&self, discovery: Option<bool>, endpoints: impl Fn(&Port) -> Vec<Endpoint>) -> Vec<Listed> {
         let listed = |port: &Port| {
             let mut spec = self.spec.clone();
-            spec.protocol = spec.protocol.or(port.protocol);
-            spec.hints.discovery = spec.hints.discovery.or(discovery).or_else(of_namespace);
+            self.annotations.lay_over(&mut spec, port.number, port.protocol);
+            spec.home = Some(Home { namespace: self.namespace.to_string(), discovery });
             Listed {
                 key: format!("{}/{}:{}", self.namespace, self.name, port.number).into(),
                 name: format!("{}-{}-{}", self.namespace, self.name, port.number),
                 namespace: None,
                 spec,
-                endpoints: self.endpoints(port, slices),
+                endpoints: endpoints(port),
             }
         };
         self.ports.iter().map(listed).collect()

@@ -2,11 +2,15 @@
 //!
 //! Promises that what the API server tells of is in the catalog as soon as that commits it, a burst of changes as one; that what a watch
 //! cannot read keeps its last good view, while the others go on; and that the status says what is missing. Refuses to call what an
-//! ExternalName points to, and ports that are not TCP.
+//! ExternalName points to unless a setting lists it, and ports that are not TCP.
 
+mod annotations;
 mod limits;
 mod map;
+mod outside;
 mod publish;
+mod scope;
+mod selector;
 mod settings;
 mod steady;
 #[cfg(test)]
@@ -15,32 +19,45 @@ mod view;
 mod watch;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use catalog::model::SourceId;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, SelectAll, select_all};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::watcher;
 use kube::{Api, Client};
 
+pub use self::outside::{Hosts, NotHosts};
+pub use self::scope::Scope;
+pub use self::selector::{NotASelector, Selector};
 pub use self::settings::{Place, at_home};
 
 use self::publish::Publisher;
 use self::view::Says;
 use self::watch::{Name, Said};
+use crate::sources::hosts::{self, Lookup};
 use crate::{Reports, Source, SourceError};
 
 /// The source `kubernetes`.
 pub struct Kubernetes {
     id: SourceId,
     place: Place,
+    scope: Arc<Scope>,
+    lookup: Lookup,
 }
 
 impl Kubernetes {
     /// Watches the cluster at `place`. Connects to nothing before it runs.
     pub fn new(id: SourceId, place: Place) -> Self {
-        Self { id, place }
+        Self { id, place, scope: Arc::default(), lookup: hosts::system() }
+    }
+
+    /// The same, of what is in `scope` alone.
+    pub fn within(self, scope: Scope) -> Self {
+        Self { scope: scope.into(), ..self }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
@@ -54,8 +71,8 @@ impl Kubernetes {
         let minor = version.and_then(|version| version.minor.trim_end_matches('+').parse().ok()).unwrap_or(0);
         let config = watcher::Config::default().timeout(limits::WATCH);
         let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
-        let (names, watches) = watches(&client, &config);
-        Publisher::new(reports, names).publish(watches).await
+        let (names, watches) = watches(&client, &config, &self.scope);
+        Publisher::new(reports, names, self.scope.clone(), self.lookup.clone()).publish(watches).await
     }
 }
 
@@ -72,15 +89,40 @@ impl Source for Kubernetes {
 type Watches = SelectAll<BoxStream<'static, (Name, Said)>>;
 
 /// All watches, and their names.
-fn watches(client: &Client, config: &watcher::Config) -> (Vec<Name>, Watches) {
-    let names: [Name; 3] = [publish::SERVICES, publish::SLICES, publish::NAMESPACES].map(Name::from);
-    let [services, slices, namespaces] = names.clone();
-    let all = [
-        watch::objects(services, Api::<Service>::all(client.clone()), config.clone(), |object| {
-            Some(map::Service::of(object))
-        }),
-        watch::objects(slices, Api::<EndpointSlice>::all(client.clone()), config.clone(), map::Slice::of),
-        watch::objects(namespaces, Api::<Namespace>::all(client.clone()), config.clone(), |object| Says::of(&object)),
-    ];
-    (names.into(), select_all(all))
+fn watches(client: &Client, config: &watcher::Config, scope: &Arc<Scope>) -> (Vec<Name>, Watches) {
+    let mut all = Vec::new();
+    let mut names = Vec::new();
+    let each = match scope.namespaces.as_slice() {
+        [] => vec![None],
+        only => only.iter().map(|namespace| Some(&**namespace)).collect(),
+    };
+    for namespace in each {
+        let kinds = [publish::SERVICES, publish::SLICES, publish::NAMESPACES];
+        let [services, slices, namespaces] = kinds.map(|kind| watch::name(kind, namespace));
+        names.extend([services.clone(), slices.clone(), namespaces.clone()]);
+        let of = scope.clone();
+        let read = move |object| Some(map::Service::of(object, &of));
+        all.push(watch::objects(services, objects_in::<Service>(client, namespace), config.clone(), read));
+        all.push(watch::objects(
+            slices,
+            objects_in::<EndpointSlice>(client, namespace),
+            config.clone(),
+            map::Slice::of,
+        ));
+        let of = scope.clone();
+        let read = move |object: Namespace| Says::of(&object, &of);
+        let config = match namespace {
+            Some(namespace) => config.clone().fields(&format!("metadata.name={namespace}")),
+            None => config.clone(),
+        };
+        all.push(watch::objects(namespaces, Api::<Namespace>::all(client.clone()), config, read));
+    }
+    (names, select_all(all))
+}
+
+fn objects_in<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
 }

@@ -12,8 +12,10 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::limits;
-use super::view::View;
-use super::watch::{Name, Said};
+use super::scope::Scope;
+use super::view::{View, namespace};
+use super::watch::{Name, Said, kind, tells_of};
+use crate::sources::hosts::{Answer, Lookup, Names};
 use crate::{Reports, SourceError};
 
 /// The watch without which nothing can be told.
@@ -30,7 +32,10 @@ type Acknowledged = (Option<Arc<str>>, Result<Receipt, CatalogError>);
 /// Tells of one cluster.
 pub(super) struct Publisher<'a> {
     reports: &'a Reports,
+    scope: Arc<Scope>,
     view: View,
+    /// The addresses of hosts outside the cluster.
+    hosts: Names,
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
     /// Watches that fail.
@@ -70,16 +75,18 @@ type Upstreams = BTreeMap<Arc<str>, Listed>;
 
 impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
-    pub(super) fn new(reports: &'a Reports, names: Vec<Name>) -> Self {
+    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, lookup: Lookup) -> Self {
         // What an earlier run said of them is over.
         names.iter().for_each(|name| reports.part(name, None));
         Self {
             reports,
-            view: View::default(),
+            view: View::new(&scope),
+            scope,
+            hosts: Names::new(lookup),
             unlisted: names.iter().cloned().collect(),
             names,
             failing: BTreeMap::new(),
-            held: reports.held().into_iter().map(|listed| (listed.key.clone(), listed)).collect(),
+            held: reports.held().into_iter().map(as_listed).collect(),
             changed: BTreeSet::new(),
             told: HashMap::new(),
             on_their_way: FuturesUnordered::new(),
@@ -107,6 +114,7 @@ impl<'a> Publisher<'a> {
                         self.take(name, said)?;
                     }
                 }
+                answer = self.hosts.next() => self.resolved(answer),
                 Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.phase = Phase::Due,
                 now = alive.tick() => self.alive(now),
@@ -125,11 +133,12 @@ impl<'a> Publisher<'a> {
                 change(&mut self.view);
                 self.works(&name);
                 if self.unlisted.remove(&name) {
-                    if let (SERVICES, Phase::Reading(due)) = (&*name, &mut self.phase) {
-                        *due = Some(Instant::now() + limits::READING);
+                    if let (SERVICES, Phase::Reading(due)) = (kind(&name), &mut self.phase) {
+                        due.get_or_insert_with(|| Instant::now() + limits::READING);
                     }
                     self.changed.extend(self.view.services().cloned());
-                } else if &*name == SERVICES {
+                }
+                if kind(&name) == SERVICES {
                     // What it lacks may be the server's loss: the catalog holds that back, as of every full list.
                     self.phase = match self.phase {
                         Phase::Telling(_) => Phase::Telling(true),
@@ -145,14 +154,45 @@ impl<'a> Publisher<'a> {
                     Failing { since: now, last: now }
                 });
                 failing.last = now;
-                let is_blind = now.duration_since(failing.since) > limits::BLIND || self.unlisted.contains(&name);
-                if (&*name == SERVICES && is_blind) || self.failing.len() == self.names.len() {
+                if self.knows_nothing(now) || self.failing.len() == self.names.len() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
             }
         }
         Ok(())
+    }
+
+    fn resolved(&mut self, answer: Answer) {
+        let host = answer.name.clone();
+        self.hosts.answered(answer);
+        // Of a name that cannot be resolved the last good addresses are kept.
+        match self.hosts.addresses(&host) {
+            Some(addresses) => self.view.resolved(&host, addresses),
+            None => self.leave_out(),
+        }
+    }
+
+    /// Says what is left out, and which hosts cannot be resolved.
+    fn leave_out(&self) {
+        self.reports.leave_out(self.view.left_out().chain(self.hosts.failures()));
+    }
+
+    /// Whether nothing can be told, as what that takes cannot be read anywhere, or can no longer be for long.
+    fn knows_nothing(&self, now: Instant) -> bool {
+        let is_blind = |name: &Name| {
+            let failing = self.failing.get(name);
+            failing.is_some_and(|failing| {
+                self.unlisted.contains(name) || now.duration_since(failing.since) > limits::BLIND
+            })
+        };
+        let none = |of: &str| self.names.iter().filter(|name| kind(name) == of).all(is_blind);
+        none(SERVICES) || (!self.scope.namespace_selector.is_empty() && none(NAMESPACES))
+    }
+
+    /// Whether the watch of `of` that tells of `namespace` has not done so yet.
+    fn is_unlisted(&self, of: &str, namespace: &str) -> bool {
+        self.unlisted.iter().any(|name| kind(name) == of && tells_of(name, namespace))
     }
 
     fn works(&mut self, name: &Name) {
@@ -177,8 +217,11 @@ impl<'a> Publisher<'a> {
     /// Sends what can be sent now.
     fn advance(&mut self) {
         self.changed.append(&mut self.view.changed());
+        if let Some(hosts) = self.view.hosts_anew() {
+            self.hosts.keep(hosts);
+        }
         if self.view.leaves_out_anew() {
-            self.reports.leave_out(self.view.left_out());
+            self.leave_out();
         }
         match self.phase {
             Phase::Reading(_) if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
@@ -190,15 +233,22 @@ impl<'a> Publisher<'a> {
 
     fn wanted(&self, service: &str) -> Upstreams {
         let mut listed = self.view.listed(service);
+        let (without_slices, without_namespaces) =
+            (self.is_unlisted(SLICES, namespace(service)), self.is_unlisted(NAMESPACES, namespace(service)));
+        let (without_endpoints, host) = match self.view.outside(service) {
+            Some(host) => (!self.view.is_resolved(host), Some(&**host)),
+            None => (without_slices, None),
+        };
         // What is not known now stays as in an earlier run.
         for listed in &mut listed {
             let held = self.held.get(&listed.key);
-            if self.unlisted.contains(SLICES) {
+            if without_endpoints {
+                // Another host has other addresses.
+                let held = held.filter(|held| host.is_none_or(|host| held.spec.host.as_deref() == Some(host)));
                 listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
             }
-            if self.unlisted.contains(NAMESPACES) {
-                let known = held.and_then(|held| held.spec.hints.discovery);
-                listed.spec.hints.discovery = listed.spec.hints.discovery.or(known);
+            if without_namespaces && let Some(known) = held.and_then(|held| held.spec.home.as_ref()) {
+                listed.spec.home = Some(known.clone());
             }
         }
         listed.into_iter().map(|listed| (listed.key.clone(), listed)).collect()
@@ -206,10 +256,18 @@ impl<'a> Publisher<'a> {
 
     fn tell_all(&mut self) {
         self.changed.clear();
-        self.reports.leave_out(self.view.left_out());
+        self.leave_out();
         let services: Vec<_> = self.view.services().cloned().collect();
         self.told = services.into_iter().map(|service| (service.clone(), self.wanted(&service))).collect();
-        let all = self.told.values().flat_map(|told| told.values().cloned()).collect();
+        let told = self.told.values().flat_map(|told| told.values().cloned());
+        // A namespace that could not be read yet keeps what an earlier run listed of it.
+        let unread = |held: &&Listed| {
+            let namespace = namespace(&held.key);
+            let selects = !self.scope.namespace_selector.is_empty();
+            let unread = self.is_unlisted(SERVICES, namespace) || (selects && self.is_unlisted(NAMESPACES, namespace));
+            self.scope.watches(namespace) && unread
+        };
+        let all = told.chain(self.held.values().filter(unread).cloned()).collect();
         let reports = self.reports;
         self.on_their_way.push(Box::pin(async move { (None, reports.send(Report::Full(all)).await) }));
         self.phase = Phase::Telling(false);
@@ -267,6 +325,12 @@ impl<'a> Publisher<'a> {
         }
         Ok(())
     }
+}
+
+/// What the catalog holds, as this source lists it.
+fn as_listed(held: Listed) -> (Arc<str>, Listed) {
+    let name = held.key.replace(['/', ':'], "-");
+    (held.key.clone(), Listed { name, namespace: None, ..held })
 }
 
 /// What makes of `told` what is `wanted`.

@@ -1,12 +1,16 @@
 //! What is known of the cluster, joined from several watches, and which Services it changed for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::report::Listed;
 use k8s_openapi::api::core::v1::Namespace;
 
-use super::map::{DISCOVERY_LABEL, Service, Slice};
+use super::map::{Service, Slice};
+use super::outside::Outside;
+use super::scope::Scope;
+use crate::eligibility;
 use crate::sources::hints;
 
 /// The cluster, as far as it was told of.
@@ -16,12 +20,17 @@ pub(super) struct View {
     slices: BTreeMap<Arc<str>, Slice>,
     /// The slices of each Service, of unknown ones too: which of the two is told of first is chance.
     of_service: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
-    /// What Namespaces say of discovery.
-    namespaces: BTreeMap<Arc<str>, bool>,
+    namespaces: BTreeMap<Arc<str>, Says>,
+    outside: Outside,
+    /// Whether namespaces have to be selected, so that one that is not known is not.
+    selects_namespaces: bool,
     changed: BTreeSet<Arc<str>>,
     /// Whether something else is left out than was.
     leaves_out: bool,
 }
+
+/// Why a Service of a namespace that is not selected is left out.
+const NOT_SELECTED: &str = "kubernetes.namespaceSelector does not select its namespace";
 
 /// A kind of objects that a view is made of, each under a key of its own.
 pub(super) trait Part {
@@ -34,16 +43,61 @@ pub(super) trait Part {
     fn keys(view: &View) -> Vec<Arc<str>>;
 }
 
-/// What a Namespace says of discovery.
-pub(super) struct Says(bool);
+/// What a Namespace says of all in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Says {
+    /// Of looking at it.
+    discovery: Option<bool>,
+    /// Whether it is selected.
+    selected: bool,
+}
 
 impl View {
+    /// Nothing is known yet.
+    pub(super) fn new(scope: &Scope) -> Self {
+        Self { selects_namespaces: !scope.namespace_selector.is_empty(), ..Self::default() }
+    }
+
     /// All upstreams of a Service; none where there is no such Service.
     pub(super) fn listed(&self, service: &str) -> Vec<Listed> {
         let Some(known) = self.services.get(service) else { return Vec::new() };
+        let says = self.namespaces.get(namespace(service));
+        if self.is_out(service) {
+            return Vec::new();
+        }
+        let discovery = says.and_then(|says| says.discovery);
+        if let Some(host) = &known.outside {
+            return known.listed_at(&self.outside.addresses(host).unwrap_or_default(), discovery);
+        }
         let slices = self.of_service.get(service).into_iter().flatten();
         let slices: Vec<_> = slices.filter_map(|slice| self.slices.get(slice)).collect();
-        known.listed(&slices, self.namespaces.get(namespace(service)).copied())
+        known.listed(&slices, discovery)
+    }
+
+    /// The host outside the cluster that a Service points to.
+    pub(super) fn outside(&self, service: &str) -> Option<&Arc<str>> {
+        self.services.get(service)?.outside.as_ref()
+    }
+
+    /// Whether that host's addresses are known.
+    pub(super) fn is_resolved(&self, host: &str) -> bool {
+        self.outside.addresses(host).is_some()
+    }
+
+    /// All such hosts, if they are others than at the last call.
+    pub(super) fn hosts_anew(&mut self) -> Option<impl Iterator<Item = Arc<str>>> {
+        self.outside.hosts_anew()
+    }
+
+    /// A host is at `addresses`.
+    pub(super) fn resolved(&mut self, host: &Arc<str>, addresses: &BTreeSet<IpAddr>) {
+        self.changed.append(&mut self.outside.resolved(host, addresses));
+        self.leaves_out = true;
+    }
+
+    /// Whether the Service is in a namespace that is not selected.
+    fn is_out(&self, service: &str) -> bool {
+        self.namespaces.get(namespace(service)).map_or(self.selects_namespaces, |says| !says.selected)
     }
 
     /// The Services that there are.
@@ -58,8 +112,13 @@ impl View {
 
     /// What is no upstream, each with the reason.
     pub(super) fn left_out(&self) -> impl Iterator<Item = (String, String)> {
-        let all = self.services.values().flat_map(|service| &service.left_out);
-        all.map(|(what, reason)| (what.clone(), reason.clone()))
+        let of_services = self.services.iter().flat_map(|(key, service)| {
+            let is_selected = !self.is_out(key);
+            let of_service = service.left_out.iter().filter(move |_| is_selected);
+            let of_namespace = (!is_selected).then(|| (key.to_string(), NOT_SELECTED.to_owned()));
+            of_service.map(|(what, reason)| (what.clone(), reason.clone())).chain(of_namespace)
+        });
+        of_services.chain(self.outside.refused())
     }
 
     /// Whether that may be something else than at the last call.
@@ -74,8 +133,10 @@ impl Part for Service {
             return;
         }
         view.changed.insert(key.clone());
+        let before = view.services.get(key).and_then(|service| service.outside.clone());
+        view.outside.point(key, before.as_ref(), now.as_ref().and_then(|service| service.outside.as_ref()));
         let leaves_out = |service: &Self| !service.left_out.is_empty();
-        view.leaves_out |= now.as_ref().is_some_and(leaves_out);
+        view.leaves_out |= now.as_ref().is_some_and(leaves_out) || view.is_out(key);
         let before = match now {
             Some(now) => view.services.insert(key.clone(), now),
             None => view.services.remove(key),
@@ -120,20 +181,27 @@ impl Part for Slice {
 }
 
 impl Says {
-    /// What `namespace` says, if it says something that can be read.
-    pub(super) fn of(namespace: &Namespace) -> Option<Self> {
-        let value = namespace.metadata.labels.as_ref()?.get(DISCOVERY_LABEL)?;
-        hints::switch(value).ok().map(Self)
+    /// What `namespace` says.
+    pub(super) fn of(namespace: &Namespace, scope: &Scope) -> Option<Self> {
+        let none = BTreeMap::new();
+        let labels = namespace.metadata.labels.as_ref().unwrap_or(&none);
+        let discovery = labels.get(eligibility::LABEL).and_then(|value| hints::switch(value).ok());
+        let says = Self { discovery, selected: scope.namespace_selector.selects(labels) };
+        // Most say nothing, and are not kept where none has to be selected.
+        (says != Self { discovery: None, selected: true } || !scope.namespace_selector.is_empty()).then_some(says)
     }
 }
 
 impl Part for Says {
     fn put(now: Option<Self>, key: &Arc<str>, view: &mut View) {
-        let before = match &now {
-            Some(Self(now)) => view.namespaces.insert(key.clone(), *now),
+        let before = match now {
+            Some(now) => view.namespaces.insert(key.clone(), now),
             None => view.namespaces.remove(key),
         };
-        if before != now.map(|Self(now)| now) {
+        if before != now {
+            let selects = view.selects_namespaces;
+            let is_out = |says: Option<Self>| says.map_or(selects, |says| !says.selected);
+            view.leaves_out |= is_out(before) != is_out(now);
             let services: Vec<_> =
                 view.services.keys().filter(|service| namespace(service) == &**key).cloned().collect();
             view.changed.extend(services);

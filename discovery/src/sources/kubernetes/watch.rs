@@ -15,10 +15,25 @@ use serde::de::DeserializeOwned;
 
 use super::map::key;
 use super::steady;
-use super::view::{Part, View};
+use super::view::{Part, View, namespace};
 
 /// Which watch: `services`, `endpointslices in shop`.
 pub(super) type Name = Arc<str>;
+
+/// The watch of `kind`, in one namespace or in all.
+pub(super) fn name(kind: &str, namespace: Option<&str>) -> Name {
+    namespace.map_or_else(|| kind.into(), |namespace| format!("{kind} in {namespace}").into())
+}
+
+/// The kind that the watch of this name is of.
+pub(super) fn kind(name: &str) -> &str {
+    name.split_once(" in ").map_or(name, |(kind, _)| kind)
+}
+
+/// Whether the watch of this name tells of `namespace`.
+pub(super) fn tells_of(name: &str, namespace: &str) -> bool {
+    name.split_once(" in ").is_none_or(|(_, only)| only == namespace)
+}
 
 /// What a watch says.
 pub(super) enum Said {
@@ -38,7 +53,7 @@ pub(super) fn objects<K, P>(
     name: Name,
     api: Api<K>,
     config: watcher::Config,
-    read: fn(K) -> Option<P>,
+    read: impl Fn(K) -> Option<P> + Send + 'static,
 ) -> BoxStream<'static, (Name, Said)>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
@@ -54,14 +69,14 @@ where
             }
             Ok(Event::InitApply(object)) => {
                 listed.insert(key_of(&object));
-                vec![put(object, read)]
+                vec![put(object, &read)]
             }
-            Ok(Event::Apply(object)) => vec![put(object, read)],
+            Ok(Event::Apply(object)) => vec![put(object, &read)],
             Ok(Event::Delete(object)) => {
                 let key = key_of(&object);
                 vec![Said::Change(Box::new(move |view| P::put(None, &key, view)))]
             }
-            Ok(Event::InitDone) => vec![Said::Listed(gone::<P>(std::mem::take(&mut listed)))],
+            Ok(Event::InitDone) => vec![Said::Listed(gone::<P>(name.clone(), std::mem::take(&mut listed)))],
         };
         let name = name.clone();
         stream::iter(said).map(move |said| (name.clone(), said))
@@ -69,17 +84,17 @@ where
     said.boxed()
 }
 
-fn put<K: Resource, P: Part + Send + 'static>(object: K, read: fn(K) -> Option<P>) -> Said {
+fn put<K: Resource, P: Part + Send + 'static>(object: K, read: &impl Fn(K) -> Option<P>) -> Said {
     let key = key_of(&object);
     let now = read(object);
     Said::Change(Box::new(move |view| P::put(now, &key, view)))
 }
 
-/// Takes away what was not listed.
-pub(super) fn gone<P: Part>(listed: HashSet<Arc<str>>) -> Change {
+/// Takes away what the watch of this name tells of and did not list.
+pub(super) fn gone<P: Part>(name: Name, listed: HashSet<Arc<str>>) -> Change {
     Box::new(move |view| {
         for key in P::keys(view) {
-            if !listed.contains(&key) {
+            if tells_of(&name, namespace(&key)) && !listed.contains(&key) {
                 P::put(None, &key, view);
             }
         }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use catalog::model::Home;
 use catalog::report::Listed;
 use serde_json::{Value, json};
 
 use crate::sources::kubernetes::map::{Service, Slice, key};
+use crate::sources::kubernetes::scope::Scope;
 use crate::sources::kubernetes::view::{Part, Says, View};
 
 pub(super) fn service(name: &str, spec: Value, more: Value) -> Service {
     let mut object = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
     merge(&mut object["metadata"], more);
-    Service::of(serde_json::from_value(object).unwrap())
+    Service::of(serde_json::from_value(object).unwrap(), &Scope::default())
 }
 
 pub(super) fn slice(service: &str, family: &str, ports: Value, endpoints: Value) -> Option<Slice> {
@@ -100,14 +102,32 @@ fn of_two_families_the_service_s_first_is_called() {
 }
 
 #[test]
-fn an_external_name_is_left_out() {
-    let away = service(
-        "away",
-        json!({"type": "ExternalName", "externalName": "localhost", "ports": [{"port": 80}]}),
-        json!({}),
-    );
-    assert_eq!(shown(&away.listed(&[], None)), Vec::<String>::new());
-    assert!(away.left_out["shop/away"].contains("ExternalName"));
+fn an_external_name_is_called_where_a_setting_lists_it() {
+    let scope: Scope = serde_json::from_value(json!({"externalNames": ["*.example.com"]})).unwrap();
+    let of = |host: &str, ports: Value| {
+        let spec = json!({"type": "ExternalName", "externalName": host, "ports": ports});
+        let object = json!({"metadata": {"name": "away", "namespace": "shop"}, "spec": spec});
+        Service::of(serde_json::from_value(object).unwrap(), &scope)
+    };
+    let reason = |service: &Service| service.left_out["shop/away"].clone();
+    let ports = json!([{"name": "https", "port": 443}]);
+    assert!(reason(&of("localhost", ports.clone())).ends_with("externalNames does not list localhost"));
+    assert!(reason(&of("api.example.com", Value::Null)).contains("has no port"));
+
+    let mut view = View::new(&scope);
+    let (service, host): (&str, Arc<str>) = ("shop/away", "api.example.com".into());
+    put(&mut view, service, Some(of("API.example.com.", ports.clone())));
+    assert_eq!(view.hosts_anew().unwrap().collect::<Vec<_>>(), [host.clone()]);
+    assert!(shown(&view.listed(service)) == ["shop-away-443 Https: "] && !view.is_resolved(&host));
+    assert_eq!(view.listed(service)[0].spec.host.as_deref(), Some("api.example.com"));
+    view.resolved(&host, &["192.0.2.1".parse().unwrap(), "127.0.0.1".parse().unwrap()].into());
+    assert_eq!(view.changed().len(), 1);
+    assert_eq!(shown(&view.listed(service)), ["shop-away-443 Https: 192.0.2.1:443"]);
+    assert!(view.left_out().any(|(what, _)| what == "api.example.com at 127.0.0.1"));
+    // It may come back into the cluster.
+    put(&mut view, service, Some(self::service("away", json!({"ports": [{"port": 443}]}), json!({}))));
+    assert_eq!(view.hosts_anew().unwrap().count(), 0);
+    assert_eq!(shown(&view.listed(service)), ["shop-away-443: "]);
 }
 
 #[test]
@@ -121,28 +141,13 @@ fn hints_and_labels_are_read_and_what_is_wrong_with_them_is_said() {
     assert_eq!(listed.spec.labels["app"], "cart");
     assert_eq!(listed.spec.host.as_deref(), Some("cart.shop.svc"));
     assert_eq!(listed.spec.hints.openapi.as_deref(), Some("/api.json"));
-    assert_eq!(listed.spec.hints.discovery, Some(true), "the Namespace's word, as the Service's cannot be read");
+    assert_eq!(listed.spec.home, Some(Home { namespace: "shop".into(), discovery: Some(true) }));
     assert_eq!(shown(std::slice::from_ref(listed)), ["shop-cart-80 Grpcs: "]);
     let faults: Vec<_> = cart.left_out.keys().cloned().collect();
     assert_eq!(
         faults,
         ["shop/cart, annotation portolan.dev/colour", "shop/cart, label discovery.solo.io/function_discovery"]
     );
-}
-
-#[test]
-fn the_service_goes_before_its_namespace_and_the_cluster_s_own_are_off() {
-    let check = |namespace: &str, label: Option<&str>, says: Option<bool>, wanted: Option<bool>| {
-        let labels = label.map(|label| json!({"discovery.solo.io/function_discovery": label}));
-        let one = service("one", json!({"ports": [{"port": 80}]}), json!({"namespace": namespace, "labels": labels}));
-        assert_eq!(one.listed(&[], says)[0].spec.hints.discovery, wanted);
-    };
-    check("shop", None, None, None);
-    check("shop", None, Some(false), Some(false));
-    check("shop", Some("enabled"), Some(false), Some(true));
-    check("kube-system", None, None, Some(false));
-    check("kube-system", None, Some(true), Some(true));
-    check("kube-system", Some("enabled"), None, Some(true));
 }
 
 #[test]
@@ -169,7 +174,10 @@ fn a_change_is_of_the_services_that_it_touches() {
     put(&mut view, "shop/c", Some(of("c")));
     let says = |value: &str| {
         let labels = json!({"discovery.solo.io/function_discovery": value});
-        Says::of(&serde_json::from_value(json!({"metadata": {"name": "n", "labels": labels}})).unwrap())
+        Says::of(
+            &serde_json::from_value(json!({"metadata": {"name": "n", "labels": labels}})).unwrap(),
+            &Scope::default(),
+        )
     };
     assert_eq!(put(&mut view, "shop", says("disabled")), ["shop/a", "shop/c"]);
     assert_eq!(put(&mut view, "shop", says("disabled")), none);
@@ -177,4 +185,39 @@ fn a_change_is_of_the_services_that_it_touches() {
     assert_eq!(put(&mut view, "shop", says("maybe")), ["shop/a", "shop/c"]);
     assert_eq!(put::<Service>(&mut view, "shop/a", None), ["shop/a"]);
     assert_eq!(Service::keys(&view), [key(Some("shop"), Some("c"))]);
+}
+
+#[test]
+fn services_and_namespaces_are_selected_by_their_labels() {
+    let scope = Scope {
+        service_selector: "tier=web".parse().unwrap(),
+        namespace_selector: "team".parse().unwrap(),
+        ..Scope::default()
+    };
+    let of = |name: &str, labels: Value, annotations: Value| {
+        let metadata = json!({"name": name, "namespace": "shop", "labels": labels, "annotations": annotations});
+        let object = json!({"metadata": metadata, "spec": {"ports": [{"port": 80}]}});
+        Service::of(serde_json::from_value(object).unwrap(), &scope)
+    };
+    let mut view = View::new(&scope);
+    put(&mut view, "shop/web", Some(of("web", json!({"tier": "web"}), json!({}))));
+    put(&mut view, "shop/db", Some(of("db", json!({"tier": "db"}), json!({}))));
+    put(&mut view, "shop/asks", Some(of("asks", json!({}), json!({"gloo.solo.io/discover": "true"}))));
+    let names = |view: &View| -> Vec<_> {
+        ["shop/web", "shop/db", "shop/asks"].iter().flat_map(|service| shown(&view.listed(service))).collect()
+    };
+    let left_out = |view: &View| -> Vec<_> { view.left_out().map(|(what, why)| format!("{what}: {why}")).collect() };
+    // A Namespace that is not known yet is not selected.
+    assert_eq!(names(&view), Vec::<String>::new());
+    let labelled = |labels: Value| {
+        Says::of(&serde_json::from_value(json!({"metadata": {"name": "shop", "labels": labels}})).unwrap(), &scope)
+    };
+    view.leaves_out_anew();
+    assert_eq!(put(&mut view, "shop", labelled(json!({"team": "a"}))).len(), 3);
+    assert!(view.leaves_out_anew());
+    assert_eq!(names(&view), ["shop-web-80: ", "shop-asks-80: "]);
+    assert_eq!(left_out(&view), ["shop/db: kubernetes.serviceSelector, tier=web, does not select it"]);
+    assert_eq!(put(&mut view, "shop", labelled(json!({}))).len(), 3);
+    assert_eq!(names(&view), Vec::<String>::new());
+    assert!(left_out(&view).contains(&"shop/web: kubernetes.namespaceSelector does not select its namespace".into()));
 }

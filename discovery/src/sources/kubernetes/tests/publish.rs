@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::objects::{ready, service, slice};
+use crate::sources::hosts;
 use crate::sources::kubernetes::limits;
 use crate::sources::kubernetes::map::{Service, Slice};
 use crate::sources::kubernetes::publish::{NAMESPACES, Publisher, SERVICES, SLICES};
@@ -46,9 +47,9 @@ impl Cluster {
     async fn listed(&self, watch: &str, names: &[&str]) {
         let keys: HashSet<Arc<str>> = names.iter().map(|name| format!("shop/{name}").into()).collect();
         let change = match watch {
-            SERVICES => gone::<Service>(keys),
-            SLICES => gone::<Slice>(keys),
-            _ => gone::<Says>(keys),
+            SERVICES => gone::<Service>(watch.into(), keys),
+            SLICES => gone::<Slice>(watch.into(), keys),
+            _ => gone::<Says>(watch.into(), keys),
         };
         self.says(watch, Said::Listed(change)).await;
     }
@@ -63,7 +64,8 @@ async fn play(bench: &Bench, script: impl AsyncFnOnce(Cluster)) -> Option<Source
     let reports = Reports::new(bench.catalog.clone(), SourceId::new("kubernetes", ""));
     let (says, said) = mpsc::channel(64);
     let names = [SERVICES, SLICES, NAMESPACES].map(Name::from);
-    let run = Publisher::new(&reports, names.into()).publish(ReceiverStream::new(said));
+    let run =
+        Publisher::new(&reports, names.into(), Arc::default(), hosts::system()).publish(ReceiverStream::new(said));
     tokio::select! {
         ended = run => ended.err(),
         () = script(Cluster(says)) => None,

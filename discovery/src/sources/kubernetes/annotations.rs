@@ -1,0 +1,234 @@
+//! What the annotations of a Service say of its upstreams: our own hints, and Gloo's.
+//!
+//! Of Gloo's, `h2_service`, `sslService.*` and `upstream_config` are read, the last as far as the catalog has what it says. What cannot be
+//! read or has no effect is complained about, and costs only itself.
+
+use std::collections::BTreeMap;
+
+use catalog::model::{Protocol, Tls, UpstreamSpec};
+
+use crate::sources::files::overlay::{self, Overlay};
+use crate::sources::hints;
+
+/// What goes before the name of a hint.
+const OURS: &str = "portolan.dev/";
+/// What goes before the name of one of Gloo's.
+const GLOO: &str = "gloo.solo.io/";
+
+/// What is said of all ports of a Service, and of one alone.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(super) struct Annotations {
+    /// The Service is discovered whatever its labels.
+    pub(super) discover: bool,
+    /// `h2_service`.
+    http2: Option<bool>,
+    ssl: Vec<Ssl>,
+    config: Overlay,
+    /// Whether `upstream_config` changes fields of what is known, not the whole of it.
+    deep: bool,
+}
+
+/// One of `sslService.*`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Ssl {
+    /// The port that it is of; else all are meant.
+    port: Option<u16>,
+    /// A file of authorities, where it is that.
+    root_ca: Option<String>,
+}
+
+impl Annotations {
+    /// Reads all; hints go into `spec`. `complain` is told the annotation and what is wrong with it.
+    pub(super) fn read(
+        annotations: &BTreeMap<String, String>,
+        spec: &mut UpstreamSpec,
+        mut complain: impl FnMut(&str, String),
+    ) -> Self {
+        let mut read = Self::default();
+        for (annotation, value) in annotations {
+            let value = value.trim();
+            let result = match (annotation.strip_prefix(OURS), annotation.strip_prefix(GLOO)) {
+                (Some(hint), _) => hints::apply(spec, hint, value).map_err(|fault| vec![fault]),
+                (_, Some(name)) => read.gloo(name, value),
+                (None, None) => Ok(()),
+            };
+            result.err().into_iter().flatten().for_each(|fault| complain(annotation, fault));
+        }
+        read
+    }
+
+    fn gloo(&mut self, name: &str, value: &str) -> Result<(), Vec<String>> {
+        let flag = || value.parse().map_err(|_| vec![format!("{value:?} is neither true nor false")]);
+        match name {
+            "discover" => self.discover = flag()?,
+            "h2_service" => self.http2 = Some(flag()?),
+            "upstream_config.deep_merge" => self.deep = flag()?,
+            "upstream_config" => {
+                let (config, remarks) = overlay::read(value);
+                self.config = config;
+                return if remarks.is_empty() { Ok(()) } else { Err(remarks) };
+            }
+            // We never show a certificate, which is what it asks for.
+            "sslService.oneWayTls" => {}
+            "sslService.rootCa" => self.ssl(value, true),
+            "sslService.secret" => {
+                self.ssl(value, false);
+                return Err(vec![
+                    "TLS is spoken; Secrets are not read yet, so the machine's own authorities verify it".into(),
+                ]);
+            }
+            "sslService.tlsCert" | "sslService.tlsKey" => {
+                self.ssl(value, false);
+                return Err(vec!["TLS is spoken; certificates of our own are not sent yet".into()]);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn ssl(&mut self, value: &str, is_root: bool) {
+        let by_port = value.split_once(':').and_then(|(port, rest)| Some((port.parse().ok()?, rest)));
+        let (port, value) = by_port.map_or((None, value), |(port, rest)| (Some(port), rest));
+        self.ssl.push(Ssl { port, root_ca: is_root.then(|| value.to_owned()) });
+    }
+
+    /// Lays what is said over `spec`, the upstream of `port`, which speaks `by_port` as far as that itself says.
+    pub(super) fn lay_over(&self, spec: &mut UpstreamSpec, port: u16, by_port: Option<Protocol>) {
+        let hinted = spec.protocol.is_some();
+        spec.protocol = spec.protocol.or_else(|| self.plain(by_port));
+        let ssl: Vec<_> = self.ssl.iter().filter(|ssl| ssl.port.is_none_or(|of| of == port)).collect();
+        let of_services = Tls { root_ca: ssl.iter().find_map(|ssl| ssl.root_ca.clone()), ..Tls::default() };
+        let tls = match (&self.config.tls, ssl.is_empty()) {
+            (None, true) => None,
+            (None, false) => Some(of_services),
+            (Some(config), _) => Some(Tls {
+                root_ca: config.root_ca.clone().or(of_services.root_ca.filter(|_| self.deep)),
+                ..config.clone()
+            }),
+        };
+        if tls.is_some() && !hinted {
+            spec.protocol = Some(over_tls(spec.protocol));
+        }
+        spec.tls = tls.filter(|tls| *tls != Tls::default());
+        spec.rest_base_path = self.config.rest_base_path.clone();
+        spec.hints.openapi = spec.hints.openapi.take().or_else(|| self.config.openapi.clone());
+        spec.labels.extend(self.config.labels.clone());
+    }
+
+    /// What `h2_service` makes of what the port says: gRPC needs HTTP/2, which any port of HTTP may speak.
+    fn plain(&self, by_port: Option<Protocol>) -> Option<Protocol> {
+        match (self.http2, by_port) {
+            (Some(false), Some(Protocol::Grpc)) | (Some(true), None) => Some(Protocol::Http),
+            (Some(false), Some(Protocol::Grpcs)) => Some(Protocol::Https),
+            _ => by_port,
+        }
+    }
+}
+
+fn over_tls(protocol: Option<Protocol>) -> Protocol {
+    match protocol {
+        Some(Protocol::Grpc | Protocol::Grpcs) => Protocol::Grpcs,
+        None | Some(Protocol::Http | Protocol::Https) => Protocol::Https,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the annotations `said` make of port 443, called as `by_port` says, and how often they are complained about.
+    fn laid(said: &[(&str, &str)], by_port: Option<Protocol>) -> (UpstreamSpec, Vec<String>) {
+        let annotations = said.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let (mut spec, mut complaints) = (UpstreamSpec::default(), Vec::new());
+        let read =
+            Annotations::read(&annotations, &mut spec, |which, fault| complaints.push(format!("{which}: {fault}")));
+        read.lay_over(&mut spec, 443, by_port);
+        (spec, complaints)
+    }
+
+    fn check(
+        said: &[(&str, &str)],
+        by_port: Option<Protocol>,
+        protocol: Option<Protocol>,
+        tls: Option<Tls>,
+        wrong: &[&str],
+    ) {
+        let (spec, complaints) = laid(said, by_port);
+        assert_eq!((spec.protocol, spec.tls), (protocol, tls), "{said:?}");
+        let all = complaints.len() == wrong.len() && complaints.iter().zip(wrong).all(|(got, part)| got.contains(part));
+        assert!(all, "{said:?}: {complaints:?}");
+    }
+
+    fn root(file: &str) -> Tls {
+        Tls { root_ca: Some(file.to_owned()), ..Tls::default() }
+    }
+
+    #[test]
+    fn h2_service_goes_before_what_the_port_says() {
+        let h2 = "gloo.solo.io/h2_service";
+        check(&[(h2, "true")], None, Some(Protocol::Http), None, &[]);
+        check(&[(h2, "true")], Some(Protocol::Grpc), Some(Protocol::Grpc), None, &[]);
+        check(&[(h2, "false")], Some(Protocol::Grpc), Some(Protocol::Http), None, &[]);
+        check(&[(h2, "false")], Some(Protocol::Grpcs), Some(Protocol::Https), None, &[]);
+        check(&[(h2, "false")], None, None, None, &[]);
+        check(&[(h2, "yes")], None, None, None, &["neither true nor false"]);
+        check(&[(h2, "true"), ("portolan.dev/protocol", "grpc")], None, Some(Protocol::Grpc), None, &[]);
+    }
+
+    #[test]
+    fn ssl_service_is_for_all_ports_or_for_one() {
+        let ca = "gloo.solo.io/sslService.rootCa";
+        check(&[(ca, "/ca.pem")], None, Some(Protocol::Https), Some(root("/ca.pem")), &[]);
+        check(&[(ca, "443:/ca.pem")], Some(Protocol::Grpc), Some(Protocol::Grpcs), Some(root("/ca.pem")), &[]);
+        check(&[(ca, "8443:/ca.pem")], Some(Protocol::Http), Some(Protocol::Http), None, &[]);
+        check(
+            &[("gloo.solo.io/sslService.secret", "443:tls")],
+            None,
+            Some(Protocol::Https),
+            None,
+            &["Secrets are not read"],
+        );
+        let both = [("gloo.solo.io/sslService.tlsCert", "/c"), ("gloo.solo.io/sslService.tlsKey", "/k")];
+        check(&both, None, Some(Protocol::Https), None, &["not sent yet", "not sent yet"]);
+        check(&[("gloo.solo.io/sslService.oneWayTls", "true")], None, None, None, &[]);
+    }
+
+    #[test]
+    fn upstream_config_is_read_as_far_as_the_catalog_has_it() {
+        let config = "gloo.solo.io/upstream_config";
+        let (spec, complaints) = laid(
+            &[(
+                config,
+                r#"{"rest": {"basePath": "/v1/"}, "discoveryMetadata": {"labels": {"a": "b"}}, "useHttp2": true,
+                           "serviceSpec": {"rest": {"swaggerInfo": {"url": "/api.json"}}}}"#,
+            )],
+            None,
+        );
+        assert_eq!((spec.rest_base_path.as_deref(), spec.hints.openapi.as_deref()), (Some("/v1"), Some("/api.json")));
+        assert_eq!(spec.labels["a"], "b");
+        assert_eq!(complaints, ["gloo.solo.io/upstream_config: useHttp2: is known and has no effect yet"]);
+
+        let ca = ("gloo.solo.io/sslService.rootCa", "/ca.pem");
+        let named = Tls { server_name: Some("api".into()), ..Tls::default() };
+        let sni = (config, r#"{"sslConfig": {"sni": "api"}}"#);
+        check(&[sni, ca], None, Some(Protocol::Https), Some(named.clone()), &[]);
+        let deep = ("gloo.solo.io/upstream_config.deep_merge", "true");
+        check(
+            &[sni, ca, deep],
+            None,
+            Some(Protocol::Https),
+            Some(Tls { server_name: named.server_name, ..root("/ca.pem") }),
+            &[],
+        );
+
+        for (wrong, part) in [
+            ("{", "upstream_config: "),
+            ("[]", "must be a map"),
+            (r#"{"rest": {"basePath": "v1"}}"#, "rest.basePath: must be a path"),
+            (r#"{"colour": 1, "sslConfig": {}}"#, "colour: is not a known field"),
+            (r#"{"static": {}}"#, "static: is known and has no effect yet"),
+        ] {
+            check(&[(config, wrong)], None, None, None, &[part]);
+        }
+    }
+}
