@@ -1,6 +1,7 @@
 //! AWS Lambda functions: listed by a source, called with signed requests on the router's own connections.
 
 mod binding;
+mod call;
 
 use std::sync::Arc;
 
@@ -28,11 +29,11 @@ impl FunctionKind for Lambda {
 
     fn bind(
         &self,
-        _: &Function,
-        _: &Materials,
-        _: &UpstreamSpec,
-        _: &Keyring,
+        function: &Function,
+        materials: &Materials,
+        spec: &UpstreamSpec,
+        keyring: &Keyring,
     ) -> Result<Arc<dyn BoundCall>, BindError> {
-        Err(BindError("calls of Lambda functions are still to come".into()))
+        Ok(Arc::new(call::Call::bind(function, materials, spec, keyring)?))
     }
 }
