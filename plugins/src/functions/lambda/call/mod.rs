@@ -70,9 +70,8 @@ impl Call {
             serde_json::from_str(function.binding.get()).map_err(|e| BindError(format!("the binding: {e}")))?;
         let aws = spec.aws.as_ref().ok_or_else(|| BindError("the upstream is not in AWS".into()))?;
         let host = spec.host.as_deref().ok_or_else(|| BindError("the upstream has no host".into()))?;
-        let target = |operation| {
-            Target::new(host, &spec.base_path, operation, &binding.function, binding.qualifier.as_deref())
-        };
+        let target =
+            |operation| Target::new(host, &spec.base_path, operation, &binding.function, binding.qualifier.as_deref());
         Ok(Self {
             invoke: target(INVOKE)?,
             stream: binding.streaming.then(|| target(INVOKE_STREAM)).transpose()?,
