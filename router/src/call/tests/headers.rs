@@ -74,7 +74,7 @@ fn what_the_binding_sets_wins() {
     run(async {
         let binding = json!({
             "headers": [["x-mine", "a"], ["x-mine", "b"], ["accept", "text/plain"], ["x-request-id", "bound"]],
-            "strip_credentials": true,
+            "passes": "without-credentials",
         });
         let headers = [("accept", "*/*"), ("x-mine", "caller"), ("authorization", "Bearer caller"), ("cookie", "a=1")];
         let headers = seen(binding, Method::GET, &headers, "").await["headers"].clone();
