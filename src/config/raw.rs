@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use catalog::model::Validation;
+use discovery::aws::RawAws;
 use discovery::policy::Network;
 use plugins::filters::origin::Cors;
 use serde::de::Error as _;
@@ -39,6 +40,7 @@ pub(crate) struct RawConfig {
     pub(crate) validation: Option<Validation>,
     pub(crate) discovery_namespace: Option<String>,
     pub(crate) discovery: Option<Discovery>,
+    pub(crate) aws: RawAws,
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) access_log: Option<AccessLog>,

@@ -19,6 +19,7 @@ pub mod golang;
 pub mod http;
 pub mod installed;
 pub mod kubernetes;
+pub mod moto;
 pub mod network;
 pub mod port;
 pub mod prism;
