@@ -235,7 +235,8 @@ pub(crate) fn sourcing(config: &Config) -> registry::Settings {
     registry::Settings {
         upstreams: config.upstreams.iter().map(|given| given.value.clone()).collect(),
         resources: config.resources.iter().cloned().collect(),
-        asked: config.sources.iter().map(|text| text.as_str().into()).collect(),
+        asked: registry::Asked::each(&config.sources),
+        aws: config.aws.clone(),
         environment: Some(|name| std::env::var(name).ok()),
         kubernetes: config.kubernetes.clone(),
         ..registry::Settings::default()

@@ -8,11 +8,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::error::CatalogError;
 use crate::events::{Events, EventsError};
 use crate::history::{self, Revision};
-use crate::model::{KindState, Materials, SourceId, UpstreamId};
+use crate::listing::Listing;
+use crate::model::{KindState, Materials, Origin, SourceId, UpstreamId};
 use crate::prepare::{Content, Found, LookAnswer, Looked, pasts};
 use crate::published::{Published, StoreTrouble};
 use crate::registrar::Registrar;
-use crate::report::{Finding, Merged, Probed, Receipt, Report};
+use crate::report::{Finding, ListedFunctions, Merged, Probed, Receipt, Report};
 use crate::request::{Answer, QUEUE, Request};
 use crate::schema;
 use crate::settings::Settings;
@@ -96,6 +97,22 @@ impl Catalog {
     /// Takes what a source says. Returns when it is durable and visible.
     pub async fn report(&self, source: &SourceId, report: Report) -> Result<Receipt, CatalogError> {
         self.ask(|answer| Request::Report(source.clone(), report, answer)).await
+    }
+
+    /// Takes the functions that a source lists for one of its upstreams. Returns when they are durable and visible.
+    pub async fn listed(&self, source: &SourceId, listed: ListedFunctions) -> Result<Receipt, CatalogError> {
+        let ListedFunctions { key, kind, description } = listed;
+        let origin = Origin { source: source.clone(), key };
+        let content = Arc::new(Content::new(*description));
+        loop {
+            let snapshot = self.snapshot();
+            let base = snapshot.by_origin(&origin).ok_or_else(|| CatalogError::Unknown(origin.to_string()))?.clone();
+            let listing = Box::new(Listing::new(&*self.store, base, &kind, &content).await?);
+            let request = |answer| Request::Listed(origin.clone(), listing, answer);
+            if let Some(receipt) = self.ask(request).await? {
+                return Ok(receipt);
+            }
+        }
     }
 
     /// Marks the entries of `source` as stale, because it fails for `reason`; its next report ends that.

@@ -12,6 +12,7 @@ pub mod events;
 pub mod fuzzing;
 mod handle;
 pub mod history;
+mod listing;
 pub mod model;
 mod prepare;
 mod published;

@@ -120,6 +120,13 @@ impl Content {
         blobs.extend(attachments.into_iter().map(|content| (Digest::of([&*content]), content)));
         Self { functions: candidates, table, blobs, complaints: bounded(&complaints), names: shared, definitions }
     }
+
+    /// Of all of it, in whatever order it came.
+    pub(crate) fn digest(&self) -> Digest {
+        let functions: BTreeMap<_, _> = self.functions.iter().map(|f| (&*f.described.origin, &f.content)).collect();
+        let functions = functions.into_iter().flat_map(|(origin, content)| [origin.as_bytes(), content.as_bytes()]);
+        Digest::of(functions.chain(self.complaints.iter().map(String::as_bytes)))
+    }
 }
 
 fn bounded(complaints: &[String]) -> Vec<String> {

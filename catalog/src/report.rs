@@ -34,6 +34,17 @@ pub enum Report {
     Endpoints(Arc<str>, Vec<Endpoint>),
 }
 
+/// All functions of one kind that a source itself lists for one of its upstreams, so that no probe has to look for them.
+#[derive(Clone, Debug)]
+pub struct ListedFunctions {
+    /// The source's key for the upstream.
+    pub key: Arc<str>,
+    /// Their kind.
+    pub kind: Kind,
+    /// What they are. Only what it lacks is gone, and that at once, unless it is too much to be believed.
+    pub description: Box<Description>,
+}
+
 /// What the registrar made of a report.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Receipt {

@@ -5,7 +5,8 @@ use std::fs::File;
 use tokio::sync::oneshot;
 
 use crate::error::CatalogError;
-use crate::model::{SourceId, UpstreamId};
+use crate::listing::Listing;
+use crate::model::{Origin, SourceId, UpstreamId};
 use crate::prepare::Looked;
 use crate::report::{Merged, Receipt, Report};
 
@@ -21,6 +22,8 @@ pub(crate) enum Request {
     Report(SourceId, Report, Answer<Receipt>),
     /// Answered with `None` when the catalog's entry is not the one any more that the answer was compared with.
     Looked(Box<Looked>, Answer<Option<Merged>>),
+    /// Answered with `None` when the catalog's entry is not the one any more that the list was compared with.
+    Listed(Origin, Box<Listing>, Answer<Option<Receipt>>),
     Accept(SourceId, Answer<Receipt>),
     Forget(UpstreamId, Answer<u64>),
     Configured(Vec<SourceId>, Answer<()>),
@@ -37,6 +40,7 @@ impl Request {
         match self {
             Self::Report(_, _, answer) | Self::Accept(_, answer) => drop(answer.send(Err(error))),
             Self::Looked(_, answer) => drop(answer.send(Err(error))),
+            Self::Listed(_, _, answer) => drop(answer.send(Err(error))),
             Self::Forget(_, answer) => drop(answer.send(Err(error))),
             Self::Backup(_, answer) => drop(answer.send(Err(error))),
             Self::Configured(_, answer) | Self::Failing(_, _, answer) | Self::Close(answer) => {

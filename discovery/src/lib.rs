@@ -4,6 +4,7 @@
 //! offers each upstream to every function kind that can describe itself, politely: capped, paced, and recorded.
 
 pub mod attempts;
+pub mod aws;
 mod backoff;
 pub mod board;
 pub mod eligibility;

@@ -7,6 +7,7 @@ use catalog::model::SourceId;
 use plugins::Keyring;
 use tokio::sync::watch;
 
+use crate::aws::{Aws, is_region};
 use crate::source::Source;
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
@@ -73,6 +74,8 @@ pub struct Settings {
     pub in_use: Option<watch::Receiver<InUse>>,
     /// What of Kubernetes clusters is watched.
     pub kubernetes: kubernetes::Scope,
+    /// As whom and where AWS is asked.
+    pub aws: Aws,
     /// Where sources put the credentials that calls are made with.
     pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
@@ -86,6 +89,24 @@ pub struct Asked {
     pub kind: String,
     /// Where.
     pub address: Option<String>,
+}
+
+impl Asked {
+    /// What `--source` gave, each. Its commas stand between sources, and between the regions of one of AWS: what looks like a region
+    /// belongs to the one before it.
+    pub fn each(texts: &[String]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for text in texts {
+            match all.last_mut() {
+                Some(Self { kind, address: Some(regions) }) if ["aws", "ec2"].contains(&&**kind) && is_region(text) => {
+                    regions.push(',');
+                    regions.push_str(text);
+                }
+                _ => all.push(text.as_str().into()),
+            }
+        }
+        all
+    }
 }
 
 /// The sources of one kind.

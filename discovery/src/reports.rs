@@ -1,7 +1,9 @@
 //! Where a source's reports go: to the catalog, and what became of them to the [`Board`].
 
-use catalog::model::{SourceId, UpstreamSpec};
-use catalog::report::{Listed, Receipt, Report};
+use std::sync::Arc;
+
+use catalog::model::{Description, Function, Kind, Origin, SourceId, UpstreamSpec};
+use catalog::report::{Listed, ListedFunctions, Receipt, Report};
 use catalog::{Catalog, CatalogError};
 use tokio::time::Instant;
 
@@ -33,6 +35,33 @@ impl Reports {
         let receipt = self.catalog.report(&self.source, report).await?;
         self.board.reported(&self.source, counted, began.elapsed());
         Ok(receipt)
+    }
+
+    /// Hands all functions of `kind` that the upstream `key` has to the catalog; waits until that has the upstream. Returns when the
+    /// catalog has them durable and visible.
+    pub async fn functions(
+        &self,
+        key: &Arc<str>,
+        kind: &Kind,
+        description: Description,
+    ) -> Result<Receipt, CatalogError> {
+        let origin = Origin { source: self.source.clone(), key: key.clone() };
+        let mut snapshots = self.catalog.subscribe();
+        let known = snapshots.wait_for(|snapshot| snapshot.by_origin(&origin).is_some()).await;
+        drop(known.map_err(|_| CatalogError::Closed)?);
+        let listed = ListedFunctions { key: key.clone(), kind: kind.clone(), description: Box::new(description) };
+        let receipt = self.catalog.listed(&self.source, listed).await?;
+        self.board.alive(&self.source);
+        Ok(receipt)
+    }
+
+    /// The functions of `kind` that the catalog holds of the upstream `key`: for a source that has not read all of them again yet.
+    pub fn held_functions(&self, key: &Arc<str>, kind: &Kind) -> Vec<Function> {
+        let origin = Origin { source: self.source.clone(), key: key.clone() };
+        let snapshot = self.catalog.snapshot();
+        let functions = snapshot.by_origin(&origin).into_iter().flat_map(|entry| &entry.functions);
+        let of_kind = functions.filter(|entry| entry.function.kind == *kind);
+        of_kind.map(|entry| entry.function.clone()).collect()
     }
 
     /// The place answered and nothing changed: what was reported is as of now.

@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, Method};
 use plugins::functions::rest::Rest;
 use plugins::functions::rest::document::read;
-use plugins::{Arguments, BoundCall, Content, OutgoingBody};
+use plugins::{Arguments, BoundCall, Caller, Content, OutgoingBody};
 use serde_json::json;
 
 use super::bound::bind;
@@ -49,7 +49,14 @@ pub fn arguments(bytes: &[u8]) {
     let Ok(query) = str::from_utf8(query) else { return };
     let headers = HeaderMap::new();
     let content = if body.is_empty() { Content::None } else { Content::Json(body) };
-    let given = Arguments { method: &Method::POST, query: Some(query), headers: &headers, content, unchecked: false };
+    let given = Arguments {
+        method: &Method::POST,
+        query: Some(query),
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    };
     let Ok(mut outgoing) = CALL.request(given) else { return };
     let mut again = CALL.request(given).expect("it was taken before");
     keeps_to_the_path(outgoing.path.path());

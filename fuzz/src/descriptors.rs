@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, StreamBody};
 use plugins::functions::grpc::Grpc;
-use plugins::{Arguments, Content, Fetch, FetchError, Fetched, FunctionKind as _, Get, ProbeError, Target};
+use plugins::{Arguments, Caller, Content, Fetch, FetchError, Fetched, FunctionKind as _, Get, ProbeError, Target};
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tonic::body::Body;
@@ -46,7 +46,14 @@ pub fn descriptors(bytes: &[u8]) {
                 let headers = HeaderMap::new();
                 let content = Content::Json(b"{}");
                 let method = http::Method::POST;
-                let given = Arguments { method: &method, query: None, headers: &headers, content, unchecked: false };
+                let given = Arguments {
+                    method: &method,
+                    query: None,
+                    headers: &headers,
+                    content,
+                    unchecked: false,
+                    caller: Caller::default(),
+                };
                 // Required fields may be missing.
                 let _ = call.request(given);
             }

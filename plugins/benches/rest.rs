@@ -9,7 +9,7 @@ use std::time::Instant;
 use catalog::model::{Digest, Function, Materials, UpstreamSpec};
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use plugins::{Arguments, BoundCall, Content, FunctionKind, Keyring, functions::rest::Rest};
+use plugins::{Arguments, BoundCall, Caller, Content, FunctionKind, Keyring, functions::rest::Rest};
 use serde_json::{Value, json, value::RawValue};
 
 const ROUNDS: usize = 20;
@@ -42,7 +42,14 @@ fn measure(name: &str, call: &dyn BoundCall, method: &Method, query: Option<&str
     let best = (0..ROUNDS).map(|_| {
         let begin = Instant::now();
         for _ in 0..CALLS {
-            let arguments = Arguments { method, query: black_box(query), headers: &headers, content, unchecked: false };
+            let arguments = Arguments {
+                method,
+                query: black_box(query),
+                headers: &headers,
+                content,
+                unchecked: false,
+                caller: Caller::default(),
+            };
             black_box(call.request(arguments)).expect("binds");
         }
         begin.elapsed() / CALLS

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, Method, Response, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, response};
 
+use crate::filter::Exchange;
 use crate::problem::Problem;
 
 /// One function, ready to be called; shared by all workers.
@@ -55,6 +56,11 @@ pub enum Intake {
         /// In bytes; more is a [`crate::Reason::BodyTooLarge`]. Read, a text may take sixteen times as much memory.
         limit: usize,
     },
+    /// Collected as it is, whatever its type and coding.
+    Whole {
+        /// In bytes; more is a [`crate::Reason::BodyTooLarge`].
+        limit: usize,
+    },
     /// Not touched: it is the body, and goes through as it comes.
     Stream,
     /// Goes through [`OutgoingBody::Map`] piece by piece.
@@ -68,12 +74,29 @@ pub struct Arguments<'a> {
     pub method: &'a Method,
     /// All after `?`, still encoded.
     pub query: Option<&'a str>,
-    /// The headers that may pass: without hop-by-hop ones and `Portolan-*`.
+    /// The headers that may pass: without hop-by-hop ones and `Portolan-*`, but with [`FOR_BINDINGS`].
     pub headers: &'a HeaderMap,
     /// The body.
     pub content: Content<'a>,
     /// Set where input was too large to be checked: it passes and is counted.
     pub unchecked: bool,
+    /// Who sent it.
+    pub caller: Caller<'a>,
+}
+
+/// Headers by which a caller asks something of a binding, and that no upstream is sent.
+pub static FOR_BINDINGS: [HeaderName; 2] =
+    [HeaderName::from_static("portolan-log-tail"), HeaderName::from_static("portolan-lambda-dry-run")];
+
+/// Who calls, for functions that are told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'a> {
+    /// What the listener knows.
+    pub exchange: Option<&'a Exchange>,
+    /// The host that was asked, where the request's target says it (HTTP/2) and no header.
+    pub authority: Option<&'a str>,
+    /// The request's id.
+    pub request_id: Option<&'a HeaderValue>,
 }
 
 /// The body, as [`Intake`] asked for it.
@@ -83,11 +106,13 @@ pub enum Content<'a> {
     None,
     /// A whole JSON text.
     Json(&'a [u8]),
+    /// Whole, of whatever type.
+    Whole(&'a [u8]),
     /// A stream that the router keeps.
     Stream,
 }
 
-/// What is sent to the upstream. The caller's headers that may pass go too; `headers` here win.
+/// What is sent to the upstream. Of the caller's headers those go too that `passes` says; `headers` here win.
 #[derive(Debug)]
 pub struct Outgoing {
     /// The method.
@@ -96,8 +121,8 @@ pub struct Outgoing {
     pub path: PathAndQuery,
     /// Headers that the binding sets.
     pub headers: HeaderMap,
-    /// Whether the caller's `Authorization` and `Cookie` stay here (clouds, queues).
-    pub strip_credentials: bool,
+    /// Which headers of the caller go along.
+    pub passes: Passes,
     /// The body.
     pub body: OutgoingBody,
     /// Handed to [`BoundCall::response`].
@@ -125,6 +150,18 @@ impl Outgoing {
         }
         shown + path.get(from..).unwrap_or_default()
     }
+}
+
+/// Which of the caller's headers go to the upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Passes {
+    /// All that may pass, and what we say of the caller: `X-Forwarded-*`, `X-Request-Id`, the time that is left.
+    #[default]
+    All,
+    /// The same without `Authorization` and `Cookie`.
+    WithoutCredentials,
+    /// None, and nothing that we say: what is sent is what the binding sets (clouds, where a header is a command).
+    Nothing,
 }
 
 /// What the check of the arguments against the schema said of a request that goes on.

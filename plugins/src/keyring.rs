@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
+use catalog::model::Aws;
 
 /// All credentials by name. Cheap to clone; every clone is the same keyring.
 #[derive(Clone, Default, Debug)]
 pub struct Keyring(Arc<Mutex<HashMap<Box<str>, Arc<Ring>>>>);
 
 impl Keyring {
+    /// The place of the keys that an upstream in AWS is called with: those of its configured credential.
+    pub fn aws(&self, aws: &Aws) -> Arc<Ring> {
+        self.ring(&format!("aws/{}", aws.identity))
+    }
+
     /// The place of the credentials called `name`, whether or not there are any yet.
     pub fn ring(&self, name: &str) -> Arc<Ring> {
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,11 @@
 //! What can go wrong with a call, each with its status, its blame and what a caller is told (RFC 9457, RFC 9209).
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
 static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
@@ -50,6 +53,8 @@ pub enum Reason {
     BodyTooLarge,
     /// The function does not take this type.
     UnsupportedMediaType,
+    /// The upstream takes no more calls now.
+    Throttled,
     /// Portolan broke.
     Internal,
     /// The function's description cannot be turned into a call.
@@ -60,6 +65,14 @@ pub enum Reason {
     Reset,
     /// The upstream's answer is not understood.
     BadAnswer,
+    /// The function ran, and failed.
+    FunctionFailed,
+    /// The upstream could not run the function.
+    UpstreamFailed,
+    /// The upstream refuses our credentials.
+    CredentialsRefused,
+    /// There are no credentials to call the upstream with.
+    NoCredentials,
     /// No endpoint gets requests now.
     NoEndpoint,
     /// A limit of ours is reached.
@@ -123,11 +136,16 @@ impl Reason {
             row(R::Gone, "gone", 410, "http_request_error", Caller, "This is no longer kept"),
             row(R::BodyTooLarge, "body-too-large", 413, "http_request_error", Caller, "The body is too large"),
             row(R::UnsupportedMediaType, "unsupported-media-type", 415, "http_request_error", Caller, "The function does not take this type"),
+            row(R::Throttled, "throttled", 429, "destination_unavailable", Upstream, "The upstream takes no more calls now"),
             row(R::Internal, "internal", 500, "proxy_internal_error", Us, "Portolan failed"),
             row(R::Unbindable, "unbindable", 500, "proxy_configuration_error", Us, "The function's description cannot be turned into a call"),
             row(R::Unreachable, "unreachable", 502, "connection_refused", Upstream, "The upstream cannot be reached"),
             row(R::Reset, "reset", 502, "connection_terminated", Upstream, "The upstream broke the connection"),
             row(R::BadAnswer, "bad-answer", 502, "http_protocol_error", Upstream, "The upstream's answer is not understood"),
+            row(R::FunctionFailed, "function-failed", 502, "http_protocol_error", Upstream, "The function failed"),
+            row(R::UpstreamFailed, "upstream-failed", 502, "destination_unavailable", Upstream, "The upstream could not run the function"),
+            row(R::CredentialsRefused, "credentials-refused", 502, "proxy_configuration_error", Us, "The upstream refuses Portolan's credentials"),
+            row(R::NoCredentials, "no-credentials", 503, "proxy_configuration_error", Us, "There are no credentials to call the upstream with"),
             row(R::NoEndpoint, "no-endpoint", 503, "destination_unavailable", Upstream, "The upstream has no healthy endpoint"),
             row(R::Overloaded, "overloaded", 503, "connection_limit_reached", Us, "A limit is reached"),
             row(R::Unavailable, "unavailable", 503, "proxy_internal_error", Us, "A part of Portolan is away"),
@@ -165,12 +183,14 @@ pub struct Problem {
     pub faults: Vec<Fault>,
     /// Headers that the answer has beside the usual ones: `Allow`, `Accept`, `Retry-After`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Members that the answer has beside the usual ones: what a function that failed says of it.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     /// An occurrence of `reason`.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), faults: Vec::new(), headers: Vec::new() }
+        Self { reason, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), members: Vec::new() }
     }
 
     /// Arguments in which these things are wrong.
@@ -185,6 +205,12 @@ impl Problem {
     /// The same with one header more.
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// The same with one member more.
+    pub fn saying(mut self, member: &'static str, value: Value) -> Self {
+        self.members.push((member, value));
         self
     }
 
@@ -223,6 +249,8 @@ struct Text<'a> {
     function: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(flatten)]
+    members: BTreeMap<&'static str, &'a Value>,
 }
 
 impl Problem {
@@ -238,6 +266,7 @@ impl Problem {
             upstream: occasion.upstream,
             function: occasion.function,
             request_id: occasion.request_id,
+            members: self.members.iter().map(|(name, value)| (*name, value)).collect(),
         };
         let mut answer = Response::new(serde_json::to_vec(&text).unwrap_or_default().into());
         *answer.status_mut() = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use catalog::snapshot::HeldBack;
+use catalog::snapshot::SourceView;
 use futures_util::stream;
 use http::{StatusCode, header};
 use plugins::Reason;
@@ -61,8 +61,8 @@ pub(super) async fn about(State(api): State<Api>) -> Json<Value> {
 pub(super) async fn sources(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Json<Value>, Failure> {
     parameters(query.as_deref(), &[])?;
     let snapshot = api.catalog.snapshot();
-    let held: HashMap<String, &HeldBack> =
-        snapshot.sources().filter_map(|(id, view)| Some((id.to_string(), view.held_back.as_ref()?))).collect();
+    let held: HashMap<String, String> =
+        snapshot.sources().filter_map(|(id, view)| Some((id.to_string(), held_back(view)?))).collect();
     let items: Vec<Value> = api
         .board
         .read()
@@ -70,13 +70,21 @@ pub(super) async fn sources(State(api): State<Api>, RawQuery(query): RawQuery) -
         .map(|status| {
             let mut item = serde_json::to_value(&status).unwrap_or_default();
             item["name"] = Value::String(status.source.clone());
-            if let Some(held) = held.get(&status.source) {
-                item["heldBack"] = Value::String(held.stale.reason.clone());
+            if let Some(reason) = held.get(&status.source) {
+                item["heldBack"] = Value::String(reason.clone());
             }
             item
         })
         .collect();
     Ok(Json(json!({ "total": items.len(), "items": items, "next": null, "revision": snapshot.revision })))
+}
+
+/// Why lists of a source are held back; `None` where none is.
+fn held_back(view: &SourceView) -> Option<String> {
+    let functions = view.held_functions.values();
+    let reasons = view.held_back.iter().map(|held| &held.stale).chain(functions).map(|stale| &*stale.reason);
+    let reasons: Vec<_> = reasons.collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// `POST /sources/{source}/accept`

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use catalog::model::Validation;
+use discovery::aws::Aws;
 use discovery::sources::fixed::Upstream;
 use discovery::sources::kubernetes;
 use plugins::filters::origin::Cors;
@@ -89,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) discovery: raw::Discovery,
     /// What of Kubernetes clusters is watched.
     pub(crate) kubernetes: kubernetes::Scope,
+    /// As whom and where AWS is asked.
+    pub(crate) aws: Aws,
     /// What is logged.
     pub(crate) log_level: String,
     /// How.
@@ -182,6 +185,7 @@ impl Config {
             discovery_namespace: raw.discovery_namespace.unwrap_or_else(|| "gloo-system".to_owned()),
             discovery: raw.discovery.unwrap_or_default(),
             kubernetes: raw.kubernetes.unwrap_or_default(),
+            aws: Aws::new(raw.aws)?,
             log_level,
             log_format: args.log_format.or(raw.log_format).unwrap_or_default(),
             access_log: args.access_log.or(raw.access_log).unwrap_or_default(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use catalog::model::Validation;
 use discovery::eligibility::{Mode, Off};
+use discovery::aws::RawAws;
 use discovery::policy::Network;
 use discovery::sources::kubernetes;
 use plugins::filters::origin::Cors;
@@ -42,6 +43,7 @@ pub(crate) struct RawConfig {
     pub(crate) discovery_namespace: Option<String>,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) kubernetes: Option<kubernetes::Scope>,
+    pub(crate) aws: RawAws,
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<LogFormat>,
     pub(crate) access_log: Option<AccessLog>,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::endpoints::EndpointChange;
-use super::sources::Held;
+use super::sources::{Held, Scope};
 use crate::error::CatalogError;
 use crate::events::{Change, KEPT, TRIM_AT};
 use crate::model::{SourceId, UpstreamId};
@@ -34,7 +34,7 @@ pub(super) struct Batch {
     /// Upstreams whose endpoints are written; they are behind again if that fails.
     pub(super) written: Vec<UpstreamId>,
     /// Full lists that were held back and are taken now; they are held again if that fails.
-    pub(super) released: Vec<(SourceId, Held)>,
+    pub(super) released: Vec<(SourceId, Scope, Held)>,
     pub(super) replies: Vec<Reply>,
     /// Whether the snapshot shows anything new.
     pub(super) is_visible: bool,

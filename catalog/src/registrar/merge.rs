@@ -75,10 +75,8 @@ impl Stage<'_> {
     fn found(&mut self, entry: &Arc<UpstreamEntry>, kind: &Kind, endpoint: SocketAddr, found: Found) -> Merged {
         let id = &entry.upstream.id;
         let content = found.content.clone();
-        let candidates: HashMap<&str, &Candidate> =
-            content.functions.iter().map(|new| (new.described.origin.as_str(), new)).collect();
         let old = contents(entry, kind);
-        let new = candidates.iter().map(|(origin, new)| (*origin, new.content)).collect();
+        let new = content.functions.iter().map(|new| (new.described.origin.as_str(), new.content)).collect();
         let verdict = self.weigh(id, kind, endpoint, &old, Some(&new));
         let is_settled = verdict.keep.is_empty();
         let is_changed = !(verdict.add.is_empty() && verdict.take.is_empty() && verdict.remove.is_empty());
@@ -96,8 +94,23 @@ impl Stage<'_> {
             self.show_unconfirmed(entry);
             return self.merged(id, kind);
         }
-        let mut draft = Draft { id, kind, content: &content, stage: self, records: Vec::new() };
-        let functions = draft.functions(entry, &verdict, &candidates, found.pasts);
+        self.describe(entry, kind, &content, &verdict, found.pasts, state);
+        self.merged(id, kind)
+    }
+
+    /// Makes of the functions of `entry` what `verdict` says, with `state` for their kind.
+    pub(super) fn describe(
+        &mut self,
+        entry: &Arc<UpstreamEntry>,
+        kind: &Kind,
+        content: &Content,
+        verdict: &Verdict<'_>,
+        pasts: Pasts,
+        state: KindState,
+    ) {
+        let id = &entry.upstream.id;
+        let mut draft = Draft { id, kind, content, stage: self, records: Vec::new() };
+        let functions = draft.functions(entry, verdict, pasts);
         let mut records = draft.records;
         let tables = in_use(&functions, entry.tables.iter().chain(&content.table).cloned().collect());
         let mut upstream = entry.upstream.clone();
@@ -108,7 +121,6 @@ impl Stage<'_> {
         let blob = |digest| Some((Key::Blob(id.clone(), digest), content.blobs.get(&digest)?.clone()));
         records.extend(fresh.into_iter().filter_map(blob));
         self.batch.put(Some(entry), next, records);
-        self.merged(id, kind)
     }
 
     fn weigh<'a>(
@@ -129,7 +141,7 @@ impl Stage<'_> {
         self.agreements.entry(id.clone()).or_default().entry(kind.clone()).or_default()
     }
 
-    fn is_open(&self, id: &UpstreamId) -> bool {
+    pub(super) fn is_open(&self, id: &UpstreamId) -> bool {
         self.agreements.get(id).is_some_and(|agreements| agreements.values().any(Agreement::is_open))
     }
 
@@ -160,7 +172,7 @@ fn contents<'a>(entry: &'a UpstreamEntry, kind: &Kind) -> Contents<'a> {
 }
 
 /// Of `tables`, each once, those that a function refers to.
-fn in_use(functions: &[Arc<FunctionEntry>], tables: Vec<Table>) -> Box<[Table]> {
+pub(super) fn in_use(functions: &[Arc<FunctionEntry>], tables: Vec<Table>) -> Box<[Table]> {
     let tables: BTreeMap<Digest, Table> = tables.into_iter().map(|table| (table.digest, table)).collect();
     let used: BTreeSet<Digest> = functions.iter().filter_map(|function| function.definitions).collect();
     tables.into_values().filter(|table| used.contains(&table.digest)).collect()
@@ -176,13 +188,9 @@ struct Draft<'a, 's> {
 }
 
 impl Draft<'_, '_> {
-    fn functions(
-        &mut self,
-        entry: &UpstreamEntry,
-        verdict: &Verdict<'_>,
-        candidates: &HashMap<&str, &Candidate>,
-        mut pasts: Pasts,
-    ) -> Vec<Arc<FunctionEntry>> {
+    fn functions(&mut self, entry: &UpstreamEntry, verdict: &Verdict<'_>, mut pasts: Pasts) -> Vec<Arc<FunctionEntry>> {
+        let candidates: HashMap<&str, &Candidate> =
+            self.content.functions.iter().map(|new| (new.described.origin.as_str(), new)).collect();
         let mut functions = Vec::with_capacity(entry.functions.len() + verdict.add.len());
         for old in &entry.functions {
             let origin = &*old.function.origin;

@@ -9,6 +9,7 @@
 mod agreement;
 mod batch;
 mod endpoints;
+mod listed;
 mod load;
 mod merge;
 mod names;
@@ -39,7 +40,7 @@ use self::agreement::Agreement;
 use self::batch::Batch;
 use self::endpoints::{EndpointChange, Endpoints};
 use self::recover::Doubt;
-use self::sources::Sources;
+use self::sources::{Scope, Sources};
 use self::stage::{Stage, in_turn};
 use crate::error::CatalogError;
 use crate::model::{Kind, UpstreamId};
@@ -206,8 +207,7 @@ impl Registrar {
         requests.into_iter().for_each(|(order, request)| stage.request(order, request));
         // Last, because a report that has just come may contradict it.
         for source in stage.sources.ripe(now) {
-            // What is held back cannot be missing.
-            drop(stage.accept(&source));
+            stage.take_held(&source, Scope::Upstreams);
         }
         batch.trim();
         batch
@@ -294,8 +294,8 @@ impl Registrar {
     fn give_up(&mut self, batch: Batch, doubt: Doubt, error: StoreError) {
         tracing::error!(%error, "catalog changes are refused until the store can be written again");
         batch.written.into_iter().for_each(|id| self.endpoints.mark_behind(id));
-        for (source, held) in batch.released {
-            self.sources.hold_again(source, held);
+        for (source, scope, held) in batch.released {
+            self.sources.hold_again(source, scope, held);
         }
         let since = self.settings.now();
         self.published.troubled(Some(StoreTrouble { since, error: error.clone() }));

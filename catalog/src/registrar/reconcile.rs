@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::endpoints::{EndpointChange, record};
 use super::names;
-use super::sources::Sources;
+use super::sources::{Held, Scope, Sources};
 use super::stage::Stage;
 use crate::error::CatalogError;
 use crate::model::{Origin, SourceId, Upstream, UpstreamId};
@@ -37,7 +37,7 @@ impl Stage<'_> {
         self.receipt(held_back)
     }
 
-    fn receipt(&self, held_back: Option<String>) -> Receipt {
+    pub(super) fn receipt(&self, held_back: Option<String>) -> Receipt {
         Receipt { revision: self.batch.snapshot.revision, held_back }
     }
 
@@ -49,12 +49,13 @@ impl Stage<'_> {
         let keys: BTreeSet<Arc<str>> = listed.iter().map(|listed| listed.key.clone()).collect();
         let known: Vec<_> = self.batch.snapshot.upstreams_of(source).map(|(key, _)| key.clone()).collect();
         let missing: BTreeSet<_> = known.iter().filter(|key| !keys.contains(*key)).cloned().collect();
-        let before = self.sources.release(source);
+        let before = self.sources.release(source, &Scope::Upstreams);
         for listed in listed {
             self.list(source, listed, order);
         }
         if (is_doubted && !missing.is_empty()) || Sources::is_doubtful(missing.len(), known.len()) {
-            return Some(self.sources.hold(source, missing, before, known.len(), (self.now, self.batch.now)));
+            let now = (self.now, self.batch.now);
+            return Some(self.sources.hold(source, Scope::Upstreams, missing, before, known.len(), now));
         }
         missing.iter().for_each(|key| self.unlist(source, key));
         None
@@ -96,6 +97,7 @@ impl Stage<'_> {
 
     fn unlist(&mut self, source: &SourceId, key: &Arc<str>) {
         self.sources.settle(source, key);
+        self.sources.gone(source, key);
         let origin = Origin { source: source.clone(), key: key.clone() };
         if let Some(id) = self.batch.snapshot.origins.get(&origin).cloned() {
             self.remove(&id);
@@ -107,13 +109,31 @@ impl Stage<'_> {
         self.agreements.remove(id);
     }
 
-    /// Takes the list that is held back.
+    /// Takes what is held back of the source: its list of upstreams, and those of their functions.
     pub(super) fn accept(&mut self, source: &SourceId) -> Result<Receipt, CatalogError> {
-        let held = self.sources.release(source);
-        let held = held.ok_or_else(|| CatalogError::Unknown(format!("held-back list of {source}")))?;
-        held.missing().iter().for_each(|key| self.unlist(source, key));
-        self.batch.released.push((source.clone(), held));
+        let held = self.sources.release_all(source);
+        if held.is_empty() {
+            return Err(CatalogError::Unknown(format!("held-back list of {source}")));
+        }
+        held.into_iter().for_each(|(scope, held)| self.apply(source, scope, held));
         Ok(self.receipt(None))
+    }
+
+    /// Takes one list that is held back.
+    pub(super) fn take_held(&mut self, source: &SourceId, scope: Scope) {
+        if let Some(held) = self.sources.release(source, &scope) {
+            self.apply(source, scope, held);
+        }
+    }
+
+    fn apply(&mut self, source: &SourceId, scope: Scope, held: Held) {
+        match &scope {
+            Scope::Upstreams => held.missing().iter().for_each(|key| self.unlist(source, key)),
+            Scope::Functions(key, kind) => {
+                self.drop_functions(&Origin { source: source.clone(), key: key.clone() }, kind, held.missing());
+            }
+        }
+        self.batch.released.push((source.clone(), scope, held));
     }
 
     /// Drops an upstream that no source lists.

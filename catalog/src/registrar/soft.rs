@@ -79,6 +79,11 @@ impl Registrar {
                 self.wait(Request::Report(source, report, answer));
                 is_heard | is_news
             }
+            Request::Listed(origin, listing, answer) => {
+                let is_heard = self.sources.heard(&origin.source);
+                self.wait(Request::Listed(origin, listing, answer));
+                is_heard
+            }
             request => {
                 self.wait(request);
                 false

@@ -1,4 +1,4 @@
-//! What the registrar knows of the sources: which fail, which are not configured any more, and whose full list is held back.
+//! What the registrar knows of the sources: which fail, which are not configured any more, and which full lists are held back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::model::{SourceId, Stale};
+use crate::model::{Kind, SourceId, Stale};
 use crate::snapshot::{HeldBack, Snapshot, SourceView};
 
 /// A full list may remove this many entries without being doubted, whatever share of all they are.
@@ -28,7 +28,16 @@ pub(super) struct Sources {
 struct State {
     failing: Option<Stale>,
     unconfigured: Option<Stale>,
-    held: Option<Held>,
+    held: BTreeMap<Scope, Held>,
+}
+
+/// What a full list is a list of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Scope {
+    /// The source's upstreams.
+    Upstreams,
+    /// The functions of one kind that the source lists for the upstream with this key.
+    Functions(Arc<str>, Kind),
 }
 
 /// A full list that waits.
@@ -39,9 +48,13 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// The keys that the list lacks.
+    /// What the list lacks: keys of upstreams, or origins of functions.
     pub(super) fn missing(&self) -> &Arc<BTreeSet<Arc<str>>> {
         &self.view.missing
+    }
+
+    fn is_ripe(&self, now: Instant) -> bool {
+        self.since + HELD_FOR <= now
     }
 }
 
@@ -50,7 +63,8 @@ impl Sources {
     pub(super) fn views(&self) -> Arc<BTreeMap<SourceId, SourceView>> {
         let view = |state: &State| SourceView {
             stale: state.unconfigured.as_ref().or(state.failing.as_ref()).cloned(),
-            held_back: state.held.as_ref().map(|held| held.view.clone()),
+            held_back: state.held.get(&Scope::Upstreams).map(|held| held.view.clone()),
+            held_functions: state.held.iter().filter_map(of_functions).collect(),
         };
         Arc::new(self.states.iter().map(|(id, state)| (id.clone(), view(state))).collect())
     }
@@ -82,7 +96,7 @@ impl Sources {
         let state = self.states.entry(source.clone()).or_default();
         let since = state.failing.as_ref().map_or(now, |failing| failing.since);
         state.failing = Some(Stale { since, reason });
-        state.held = None;
+        state.held.clear();
     }
 
     /// The source has reported. Returns whether that is news.
@@ -98,69 +112,105 @@ impl Sources {
         missing > NEVER_HELD && missing * 2 > all
     }
 
-    /// Holds back a list that lacks `missing` of `all` entries; the same answer as the one `before` keeps its time. Returns why, for
+    /// Holds back a list of `all` entries that lacks `missing`; the same answer as the one `before` keeps its time. Returns why, for
     /// a person.
     pub(super) fn hold(
         &mut self,
         source: &SourceId,
+        scope: Scope,
         missing: BTreeSet<Arc<str>>,
         before: Option<Held>,
         all: usize,
         now: (Instant, Timestamp),
     ) -> String {
-        let state = self.states.entry(source.clone()).or_default();
+        let lacks = match &scope {
+            Scope::Upstreams => format!("a full list of {source} lacks {} of its {all} entries", missing.len()),
+            Scope::Functions(key, _) => {
+                format!("a full list of {source} lacks {} of the {all} functions of {key}", missing.len())
+            }
+        };
         let minutes = HELD_FOR.as_secs() / 60;
         let reason = format!(
-            "held back: a full list of {source} lacks {} of its {all} entries; it is taken after {minutes} minutes of the same answer, or by `portolan accept {source}`",
-            missing.len(),
+            "held back: {lacks}; it is taken after {minutes} minutes of the same answer, or by `portolan accept {source}`"
         );
         let same = before.filter(|held| *held.view.missing == missing);
-        state.held = Some(same.unwrap_or_else(|| Held {
+        let held = same.unwrap_or_else(|| Held {
             since: now.0,
             view: HeldBack { stale: Stale { since: now.1, reason: reason.clone() }, missing: Arc::new(missing) },
-        }));
+        });
+        self.states.entry(source.clone()).or_default().held.insert(scope, held);
         reason
     }
 
     /// Takes the list that is held back, to apply it or to forget it.
-    pub(super) fn release(&mut self, source: &SourceId) -> Option<Held> {
-        self.states.get_mut(source)?.held.take()
+    pub(super) fn release(&mut self, source: &SourceId, scope: &Scope) -> Option<Held> {
+        self.states.get_mut(source)?.held.remove(scope)
+    }
+
+    /// Takes all lists of the source that are held back, to apply them.
+    pub(super) fn release_all(&mut self, source: &SourceId) -> BTreeMap<Scope, Held> {
+        self.states.get_mut(source).map(|state| std::mem::take(&mut state.held)).unwrap_or_default()
     }
 
     /// Holds a list again that could not be applied, unless the source has said something else since.
-    pub(super) fn hold_again(&mut self, source: SourceId, held: Held) {
+    pub(super) fn hold_again(&mut self, source: SourceId, scope: Scope, held: Held) {
         let state = self.states.entry(source).or_default();
         if state.failing.is_none() {
-            state.held.get_or_insert(held);
+            state.held.entry(scope).or_insert(held);
         }
     }
 
-    /// `key` is listed (again), or explicitly gone: the list that is held back does not decide about it any more.
+    /// The upstream `key` is listed (again), or explicitly gone: the list that is held back does not decide about it any more.
     pub(super) fn settle(&mut self, source: &SourceId, key: &str) {
         let Some(state) = self.states.get_mut(source) else { return };
-        if let Some(held) = &mut state.held
+        if let Some(held) = state.held.get_mut(&Scope::Upstreams)
             && held.view.missing.contains(key)
         {
             Arc::make_mut(&mut held.view.missing).remove(key);
-            state.held = state.held.take().filter(|held| !held.view.missing.is_empty());
+            if held.view.missing.is_empty() {
+                state.held.remove(&Scope::Upstreams);
+            }
+        }
+    }
+
+    /// The upstream `key` is gone, and what was held back of its functions with it.
+    pub(super) fn gone(&mut self, source: &SourceId, key: &str) {
+        if let Some(state) = self.states.get_mut(source) {
+            state.held.retain(|scope, _| !matches!(scope, Scope::Functions(of, _) if **of == *key));
         }
     }
 
     /// Whether a source still lists `key`, as far as is known.
     pub(super) fn lists(&self, source: &SourceId, key: &str) -> bool {
         let configured = self.configured.as_ref().is_none_or(|configured| configured.contains(source));
-        let held = self.states.get(source).and_then(|state| state.held.as_ref());
+        let held = self.states.get(source).and_then(|state| state.held.get(&Scope::Upstreams));
         configured && !held.is_some_and(|held| held.view.missing.contains(key))
     }
 
-    /// The sources whose held-back list has waited for long enough.
+    /// Whether a list of functions that is held back may be taken, because the same answer has come for long enough.
+    pub(super) fn is_confirmed(held: &Held, missing: &BTreeSet<Arc<str>>, now: Instant) -> bool {
+        *held.view.missing == *missing && held.is_ripe(now)
+    }
+
+    /// The sources whose held-back list of upstreams has waited for long enough. A source stands by its list until it says something
+    /// else; lists of functions are polled, and wait for the same answer to come again.
     pub(super) fn ripe(&self, now: Instant) -> Vec<SourceId> {
-        let ripe = |state: &State| state.held.as_ref().is_some_and(|held| held.since + HELD_FOR <= now);
-        self.states.iter().filter(|(_, state)| ripe(state)).map(|(id, _)| id.clone()).collect()
+        self.waiting().filter(|(_, held)| held.is_ripe(now)).map(|(id, _)| id.clone()).collect()
     }
 
     /// When the next one has.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.states.values().filter_map(|state| Some(state.held.as_ref()?.since + HELD_FOR)).min()
+        self.waiting().map(|(_, held)| held.since + HELD_FOR).min()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = (&SourceId, &Held)> {
+        self.states.iter().filter_map(|(id, state)| Some((id, state.held.get(&Scope::Upstreams)?)))
+    }
+}
+
+fn of_functions((scope, held): (&Scope, &Held)) -> Option<(Arc<str>, Stale)> {
+    match scope {
+        Scope::Functions(key, _) => Some((key.clone(), held.view.stale.clone())),
+        Scope::Upstreams => None,
     }
 }

@@ -31,6 +31,10 @@ impl Stage<'_> {
                 let merged = self.looked(*looked);
                 self.answer(answer, merged);
             }
+            Request::Listed(origin, listing, answer) => {
+                let receipt = self.listed(&origin, *listing);
+                self.answer(answer, receipt);
+            }
             Request::Accept(source, answer) => {
                 let receipt = self.accept(&source);
                 self.answer(answer, receipt);
@@ -56,6 +60,7 @@ pub(super) fn in_turn(requests: &mut [(u64, Request)], settings: &Settings) {
     let place = |request: &Request| match request {
         Request::Report(source, ..) => (0, of_source(source, settings)),
         Request::Looked(looked, _) => (1, of_kind(&looked.kind, settings)),
+        Request::Listed(_, listing, _) => (1, of_kind(&listing.kind, settings)),
         _ => (2, 0),
     };
     for run in requests.chunk_by_mut(|(_, a), (_, b)| place(a).0 == place(b).0) {

@@ -1,7 +1,7 @@
 //! What a snapshot says of the sources: soft state, one value for each source and not one for each entry, so that a
 //! registry with ten thousand services can fail and return without a single write.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Snapshot;
@@ -14,6 +14,8 @@ pub struct SourceView {
     pub stale: Option<Stale>,
     /// Set while a full list of it waits because it would remove too much.
     pub held_back: Option<HeldBack>,
+    /// Since when, and why, lists of functions of single upstreams wait, by the upstream's key. What they lack stays.
+    pub held_functions: BTreeMap<Arc<str>, Stale>,
 }
 
 /// A full list that lacks too much to be believed at once.

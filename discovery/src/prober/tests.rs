@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use catalog::model::{Described, Description, Digest, Function, Hints, Kind, Materials, Protocol, UpstreamSpec};
-use catalog::report::{Finding, Report};
+use catalog::model::{
+    Aws, Described, Description, Digest, Function, Hints, Kind, Materials, Protocol, SourceId, UpstreamSpec,
+};
+use catalog::report::{Finding, ListedFunctions, Report};
 use futures_util::future::BoxFuture;
 use plugins::{BindError, BoundCall, Fetch, FetchError, Keyring, Probe, ProbeError, Target};
 use tokio::time::timeout;
@@ -216,6 +218,21 @@ async fn who_is_not_to_be_looked_at_is_not() {
     assert!(matches!(run.handle.refresh(&UpstreamId::from("nobody-1")).await, Err(RefreshError::Unknown(_))));
     run.list("empty", does(&[("does", "hello")]), &["127.0.0.1:1"]).await;
     run.until(&empty, State::Found).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_source_lists_is_not_looked_for() {
+    let run = Run::start().await;
+    let spec = UpstreamSpec { aws: Some(Aws::default()), ..does(&[("does", "hello")]) };
+    let id = run.list("there", spec, &["127.0.0.1:1"]).await;
+    run.until(&id, State::Waiting).await;
+    let Finding::Found { description, .. } = found("hello") else { panic!("it finds") };
+    let listed = ListedFunctions { key: "there".into(), kind: Kind::new("lambda"), description };
+    run.bench.catalog.listed(&SourceId::new("static", ""), listed).await.unwrap();
+    let shown = run.until(&id, State::Found).await;
+    assert_eq!((shown.rule.as_str(), shown.next_attempt), ("its source lists its functions", None));
+    assert!(matches!(run.handle.refresh(&id).await, Err(RefreshError::Off(..))));
+    assert!(looks(&id, "rest").is_empty());
 }
 
 #[tokio::test(start_paused = true)]

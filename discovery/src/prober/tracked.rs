@@ -42,6 +42,8 @@ pub(super) struct Tracked {
     offers: Vec<Offer>,
     rule: String,
     off: bool,
+    /// Where its source itself lists its functions: whether it has listed some.
+    listed: Option<bool>,
     /// An instance that was not there before: asked first.
     newcomer: Option<SocketAddr>,
     /// Which endpoint was asked last, so that a confirmation comes from another one.
@@ -57,9 +59,8 @@ pub(super) struct Eligibility {
 impl Tracked {
     /// An upstream that is new here, to be looked at from `due` on.
     pub(super) fn new(entry: &UpstreamEntry, endpoints: EndpointSet, who: &Eligibility, due: Instant) -> Self {
-        let (spec, offers) = (entry.upstream.spec.clone(), Vec::new());
-        let mut tracked =
-            Self { spec, endpoints, offers, rule: String::new(), off: false, newcomer: None, asked: None };
+        let (spec, offers, rule) = (entry.upstream.spec.clone(), Vec::new(), String::new());
+        let mut tracked = Self { spec, endpoints, offers, rule, off: false, listed: None, newcomer: None, asked: None };
         tracked.offer(entry, who, due);
         tracked
     }
@@ -69,6 +70,7 @@ impl Tracked {
         for offer in &mut self.offers {
             offer.established = entry.upstream.kinds.contains_key(&offer.kind.kind());
         }
+        self.listed = self.listed.map(|_| !entry.upstream.kinds.is_empty());
         let before = std::mem::replace(&mut self.endpoints, endpoints);
         if !Arc::ptr_eq(&self.spec, &entry.upstream.spec) && self.spec != entry.upstream.spec {
             self.spec = entry.upstream.spec.clone();
@@ -88,9 +90,13 @@ impl Tracked {
     /// now: only a look can deny it.
     fn offer(&mut self, entry: &UpstreamEntry, who: &Eligibility, due: Instant) {
         let protocol = self.spec.protocol;
+        self.listed = self.spec.aws.as_ref().map(|_| !entry.upstream.kinds.is_empty());
         let upstream = &entry.upstream;
         let decision = who.rules.decide(&upstream.origin.source, &upstream.namespace, &self.spec);
-        (self.off, self.rule) = (!decision.on, decision.rule);
+        (self.off, self.rule) = match self.listed {
+            Some(_) => (true, "its source lists its functions".into()),
+            None => (!decision.on, decision.rule),
+        };
         let is_established = |kind: &dyn FunctionKind| entry.upstream.kinds.contains_key(&kind.kind());
         let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(protocol));
         let offered = who.kinds.iter().filter(|kind| !self.off && (may_be(**kind) || is_established(**kind)));
@@ -191,6 +197,8 @@ impl Tracked {
         let lost = self.offers.iter().filter(failing).find(|offer| offer.established);
         let found = self.offers.iter().any(|offer| offer.verdict == Verdict::Found);
         match lost.or_else(|| self.offers.iter().find(failing).filter(|_| !found)) {
+            _ if self.listed == Some(true) => (State::Found, None),
+            _ if self.listed == Some(false) => (State::Waiting, Some("its source has not listed its functions".into())),
             _ if self.off => (State::Off, None),
             Some(offer) => (State::Failing, offer.verdict.error()),
             None if found => (State::Found, None),

@@ -1,6 +1,7 @@
 //! The sources, a folder each. All are rows of the [`registry`](crate::registry).
 
 pub mod consul;
+pub mod ec2;
 pub mod files;
 pub mod fixed;
 pub(crate) mod hints;

@@ -1,4 +1,5 @@
 //! The function kinds, a folder each.
 
 pub mod grpc;
+pub mod lambda;
 pub mod rest;

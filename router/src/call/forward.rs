@@ -2,6 +2,7 @@
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use plugins::call::FOR_BINDINGS;
 
 use crate::connection::Caller;
 
@@ -24,6 +25,8 @@ pub(crate) struct Noticed {
     pub(crate) timeout: bool,
     /// A dry run may be asked for.
     pub(crate) dry_run: bool,
+    /// Something is asked of the binding.
+    pub(crate) for_binding: bool,
 }
 
 impl Noticed {
@@ -39,6 +42,7 @@ impl Noticed {
                 "cookie" => noticed.cookies = true,
                 _ => {}
             }
+            noticed.for_binding |= is_for_binding(name);
             noticed.private |= is_private(name, reads);
             noticed.content |= name.starts_with("content-");
         }
@@ -65,8 +69,13 @@ fn is_private(name: &str, reads: bool) -> bool {
         | "request-timeout"
         | "grpc-timeout" => true,
         "range" => !reads,
-        _ => name.starts_with("portolan-") || (!reads && name.starts_with("if-")),
+        _ => (name.starts_with("portolan-") && !is_for_binding(name)) || (!reads && name.starts_with("if-")),
     }
+}
+
+/// Whether a header asks something of the binding, which has to see it; it goes no further.
+fn is_for_binding(name: &str) -> bool {
+    name.starts_with("portolan-") && FOR_BINDINGS.iter().any(|of| of.as_str() == name)
 }
 
 /// Takes out what is not for the upstream.

@@ -17,7 +17,7 @@ pub(super) enum Taken {
     /// None.
     Nothing,
     /// Collected, with its share of what all may hold.
-    Whole { bytes: Bytes, share: Share },
+    Whole { bytes: Bytes, share: Share, json: bool },
     /// Left to flow.
     Flowing(Incoming),
 }
@@ -27,7 +27,8 @@ impl Taken {
     pub(super) fn content(&self) -> Content<'_> {
         match self {
             Self::Nothing => Content::None,
-            Self::Whole { bytes, .. } => Content::Json(bytes),
+            Self::Whole { bytes, json: true, .. } => Content::Json(bytes),
+            Self::Whole { bytes, .. } => Content::Whole(bytes),
             Self::Flowing(_) => Content::Stream,
         }
     }
@@ -53,14 +54,14 @@ impl Taken {
     fn into_body(self) -> Body {
         match self {
             Self::Nothing => Body::Empty,
-            Self::Whole { bytes, share } => Body::full(share.hold(bytes)),
+            Self::Whole { bytes, share, .. } => Body::full(share.hold(bytes)),
             Self::Flowing(incoming) => Body::Incoming(incoming),
         }
     }
 
     /// The body that was made of it. What was collected ends here; its share goes on with what is sent, for as long as that is held.
     pub(super) fn replaced(self, bytes: Bytes) -> Result<Body, Problem> {
-        let Self::Whole { bytes: text, mut share } = self else { return Ok(Body::full(bytes)) };
+        let Self::Whole { bytes: text, mut share, .. } = self else { return Ok(Body::full(bytes)) };
         drop(text);
         if !share.change(bytes.len()) {
             return Err(overloaded());
@@ -80,18 +81,21 @@ pub(super) async fn take(
     match intake {
         Intake::None => Ok(Taken::Nothing),
         Intake::Stream | Intake::Map => Ok(Taken::Flowing(body)),
-        Intake::Arguments { .. } if body.is_end_stream() => Ok(Taken::Nothing),
-        Intake::Arguments { limit } => {
-            refuse_coded(headers)?;
-            let mut collecting = Box::pin(collect(body, limit, bound.collected.share()));
+        Intake::Arguments { .. } | Intake::Whole { .. } if body.is_end_stream() => Ok(Taken::Nothing),
+        Intake::Arguments { limit } | Intake::Whole { limit } => {
+            let json = matches!(intake, Intake::Arguments { .. });
+            if json {
+                refuse_coded(headers)?;
+            }
+            let mut collecting = Box::pin(collect(body, limit, bound.collected.share(), json));
             passage.limit.within(collecting.as_mut()).await.map_err(|_| slow_body())?
         }
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<Taken, Problem> {
+async fn collect(mut body: Incoming, limit: usize, mut share: Share, json: bool) -> Result<Taken, Problem> {
     let too_large = || {
-        let detail = format!("A JSON body may have {} KiB here", limit >> 10);
+        let detail = format!("A {} may have {} KiB here", if json { "JSON body" } else { "body" }, limit >> 10);
         Problem::new(Reason::BodyTooLarge, detail)
     };
     if body.size_hint().lower() > limit as u64 {
@@ -108,15 +112,15 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share) -> Result<T
             return Err(overloaded());
         }
         if whole.is_empty() && body.is_end_stream() {
-            return Ok(Taken::Whole { bytes: data, share });
+            return Ok(Taken::Whole { bytes: data, share, json });
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Taken::Whole { bytes: whole.freeze(), share })
+    Ok(Taken::Whole { bytes: whole.freeze(), share, json })
 }
 
 fn overloaded() -> Problem {
-    Problem::new(Reason::Overloaded, "Too many JSON bodies are held at once")
+    Problem::new(Reason::Overloaded, "Too many bodies are held at once")
 }
 
 /// Arguments are read, and not decoded first (RFC 9110, 15.5.16 has the answer's header).

@@ -17,9 +17,11 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
 use hyper::body::{Body as _, Incoming};
-use plugins::{Arguments, Carrier, Fit, Occasion, OnAnswer, Outgoing, OutgoingBody, Problem, Reason, Verdict};
+use plugins::call::FOR_BINDINGS;
+use plugins::{Arguments, Carrier, Fit, Occasion, OnAnswer, Outgoing, OutgoingBody, Passes, Problem, Reason, Verdict};
 
 use self::answer::Answered;
 use self::forward::Noticed;
@@ -127,7 +129,12 @@ async fn call(
         if plan.bound.streams {
             passage.limit_silence();
         }
-        let outgoing = first_half(&plan, asked.query(), request, &taken)?;
+        let caller = plugins::Caller {
+            exchange: Some(&passage.caller.exchange),
+            authority: asked.authority().map(Authority::as_str),
+            request_id: Some(id),
+        };
+        let outgoing = first_half(&plan, caller, asked.query(), request, &taken)?;
         let shown_path = dry.then(|| outgoing.shown_path());
         let reply = outgoing.reply;
         let body = compose(passage, &plan, id, asked, request, outgoing, noticed);
@@ -192,10 +199,16 @@ fn options(allow: &'static str) -> Response<Body> {
 }
 
 /// The bound call's first half, and what is counted of it.
-fn first_half(plan: &Plan, query: Option<&str>, request: &Request<Body>, taken: &Taken) -> Result<Outgoing, Problem> {
+fn first_half(
+    plan: &Plan,
+    caller: plugins::Caller<'_>,
+    query: Option<&str>,
+    request: &Request<Body>,
+    taken: &Taken,
+) -> Result<Outgoing, Problem> {
     let (method, headers) = (request.method(), request.headers());
     let (content, unchecked) = (taken.content(), taken.unchecked());
-    let outgoing = plan.bound.call.request(Arguments { method, query, headers, content, unchecked })?;
+    let outgoing = plan.bound.call.request(Arguments { method, query, headers, content, unchecked, caller })?;
     match outgoing.fit {
         Fit::Unfit => plan.tally.count_reported(),
         Fit::Unchecked => plan.tally.count_unchecked(),
@@ -216,19 +229,26 @@ fn compose(
 ) -> OutgoingBody {
     let carrier = plan.bound.call.carrier();
     let headers = request.headers_mut();
-    if noticed.content && !matches!(outgoing.body, OutgoingBody::Stream) {
-        forward::strip_content(headers);
+    if outgoing.passes == Passes::Nothing {
+        *headers = outgoing.headers;
+    } else {
+        if noticed.content && !matches!(outgoing.body, OutgoingBody::Stream) {
+            forward::strip_content(headers);
+        }
+        if noticed.for_binding {
+            FOR_BINDINGS.iter().for_each(|name| _ = headers.remove(name));
+        }
+        forward::introduce(headers, &passage.caller, asked.authority(), noticed.forwarded);
+        if outgoing.passes == Passes::WithoutCredentials {
+            headers.remove(header::AUTHORIZATION);
+            headers.remove(header::COOKIE);
+        }
+        headers.insert(&X_REQUEST_ID, id.clone());
+        if let Some(left) = passage.left() {
+            deadline::tell(headers, carrier, left);
+        }
+        forward::replace(headers, outgoing.headers);
     }
-    forward::introduce(headers, &passage.caller, asked.authority(), noticed.forwarded);
-    if outgoing.strip_credentials {
-        headers.remove(header::AUTHORIZATION);
-        headers.remove(header::COOKIE);
-    }
-    headers.insert(&X_REQUEST_ID, id.clone());
-    if let Some(left) = passage.left() {
-        deadline::tell(headers, carrier, left);
-    }
-    forward::replace(headers, outgoing.headers);
     request.extensions_mut().clear();
     *request.version_mut() = match carrier {
         Carrier::Http1 => Version::HTTP_11,

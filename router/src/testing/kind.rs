@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
 use plugins::{
     Answer, Arguments, BindError, BodyMap, BoundCall, Carrier, Content, Fit, FunctionKind, HeldMap, Intake, Keyring,
-    Outgoing, OutgoingBody, Probe, Problem, Reason, Reply, Whole,
+    Outgoing, OutgoingBody, Passes, Probe, Problem, Reason, Reply, Whole,
 };
 use serde::{Deserialize, Deserializer};
 
@@ -70,7 +70,7 @@ pub(crate) struct Call {
     /// Headers that are credentials when the caller sends them.
     #[serde(deserialize_with = "names")]
     secrets: Vec<HeaderName>,
-    strip_credentials: bool,
+    passes: Option<String>,
     unfit: bool,
     panics: bool,
 }
@@ -85,6 +85,7 @@ impl BoundCall for Call {
             "json" => Intake::Arguments { limit: JSON_LIMIT },
             "stream" => Intake::Stream,
             "map" => Intake::Map,
+            "whole" => Intake::Whole { limit: JSON_LIMIT },
             "any" if has_body => Intake::Stream,
             _ => Intake::None,
         })
@@ -107,6 +108,7 @@ impl BoundCall for Call {
         }
         let body = match (arguments.content, self.intake.as_deref()) {
             (Content::None, _) => OutgoingBody::Empty,
+            (Content::Whole(bytes), _) => OutgoingBody::Full(Bytes::copy_from_slice(bytes)),
             (Content::Json(bytes), _) => {
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 OutgoingBody::Full(Bytes::copy_from_slice(bytes))
@@ -118,7 +120,11 @@ impl BoundCall for Call {
             method: self.method.as_ref().map_or(arguments.method.clone(), |m| m.parse().unwrap()),
             path: PathAndQuery::try_from(path).unwrap(),
             headers,
-            strip_credentials: self.strip_credentials,
+            passes: match self.passes.as_deref() {
+                Some("nothing") => Passes::Nothing,
+                Some("without-credentials") => Passes::WithoutCredentials,
+                _ => Passes::All,
+            },
             body,
             reply: Reply::Usual,
             secrets: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod faults;
+mod listed;
 mod log;
 mod looks;
 mod model;

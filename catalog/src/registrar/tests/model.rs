@@ -7,14 +7,16 @@ use proptest::prelude::*;
 
 use super::bench::{Bench, address, found, listed};
 use crate::model::{Endpoint, Origin, SourceId, UpstreamId};
-use crate::report::{Finding, Listed, Probed, Report};
+use crate::report::{Finding, Listed, ListedFunctions, Probed, Report};
 use crate::snapshot::Snapshot;
 use crate::store::Fault;
 use crate::{Catalog, CatalogError, Settings, open};
 
 const SOURCES: [&str; 2] = ["static", "consul"];
 const KEYS: [&str; 4] = ["a", "b", "A", "web"];
-const KINDS: [&str; 2] = ["rest", "grpc"];
+/// Those that probes find, and the one that sources list.
+const KINDS: [&str; 3] = ["rest", "grpc", LISTED];
+const LISTED: &str = "lambda";
 
 /// An upstream that a source lists: key, version of its spec, port.
 type Line = (usize, u8, u16);
@@ -33,6 +35,8 @@ enum Act {
     Looked(usize, usize, usize, Document),
     /// A look that is not: what it lacks stays.
     Glanced(usize, usize, usize, Document),
+    /// A list of functions that comes from the source itself.
+    Listed(usize, usize, Document),
     Forget(usize, usize),
     Close,
     Kill,
@@ -43,7 +47,7 @@ fn act() -> impl Strategy<Value = (Act, Option<Fault>)> {
     let key = || 0..KEYS.len();
     let line = || (key(), 0..2_u8, 1..4_u16);
     let document = || prop::collection::btree_map(0..5_u8, 0..3_u8, 0..5);
-    let look = || (source(), key(), 0..KINDS.len(), document());
+    let look = || (source(), key(), 0..KINDS.len() - 1, document());
     let act = prop_oneof![
         4 => (source(), prop::collection::vec(line(), 0..4)).prop_map(|(s, lines)| Act::Full(s, lines)),
         4 => (source(), line()).prop_map(|(s, line)| Act::Changed(s, line)),
@@ -52,6 +56,7 @@ fn act() -> impl Strategy<Value = (Act, Option<Fault>)> {
         1 => source().prop_map(Act::Failing),
         6 => look().prop_map(|(s, k, kind, document)| Act::Looked(s, k, kind, document)),
         2 => look().prop_map(|(s, k, kind, document)| Act::Glanced(s, k, kind, document)),
+        4 => (source(), key(), document()).prop_map(|(s, k, document)| Act::Listed(s, k, document)),
         1 => (source(), key()).prop_map(|(s, k)| Act::Forget(s, k)),
         1 => Just(Act::Close),
         1 => Just(Act::Kill),
@@ -171,6 +176,11 @@ fn expect(model: &mut Model, act: &Act, n: usize) {
                 line.look(KINDS[*kind], functions, n, matches!(act, Act::Looked(..)));
             }
         }
+        Act::Listed(source, key, functions) => {
+            if let Some(line) = model.get_mut(&(*source, *key)) {
+                line.look(LISTED, functions, n, true);
+            }
+        }
         Act::Endpoints(..) | Act::Failing(_) | Act::Forget(..) | Act::Close | Act::Kill => {}
     }
 }
@@ -204,6 +214,14 @@ async fn perform(bench: &Bench, act: &Act, n: usize) -> Result<(), CatalogError>
         }
         Act::Glanced(s, key, kind, functions) => {
             look(catalog, (s, key), kind, 1, found(&document(&functions, n))).await
+        }
+        Act::Listed(s, key, functions) => {
+            let Finding::Found { description, .. } = found(&document(&functions, n)) else { unreachable!() };
+            let listed = ListedFunctions { key: KEYS[key].into(), kind: crate::model::Kind::new(LISTED), description };
+            match catalog.listed(&source(s), listed).await {
+                Err(CatalogError::Unknown(_)) => Ok(()),
+                other => other.map(drop),
+            }
         }
         Act::Forget(s, key) => match bench.snapshot().by_origin(&origin((s, key))) {
             Some(entry) => match catalog.forget(&entry.upstream.id).await {

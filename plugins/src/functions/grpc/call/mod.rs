@@ -30,7 +30,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use super::binding::Method;
 use super::describe::HTTP_BODY;
 use super::pools;
-use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, OutgoingBody, Reply};
+use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, OutgoingBody, Passes, Reply};
 use crate::kind::BindError;
 use crate::problem::{Problem, Reason};
 
@@ -144,7 +144,7 @@ impl BoundCall for Call {
             method: Verb::POST,
             path: self.0.path.clone(),
             headers: headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect(),
-            strip_credentials: false,
+            passes: Passes::All,
             secrets: Vec::new(),
             fit: Fit::Fits,
             body,

@@ -11,7 +11,7 @@ use super::names::Form;
 use super::style::Pairs;
 use super::{Call, path, place};
 use crate::arguments::fault;
-use crate::call::{Arguments, Fit, Outgoing, OutgoingBody, Reply};
+use crate::call::{Arguments, Fit, Outgoing, OutgoingBody, Passes, Reply};
 use crate::functions::rest::{Parameter, Place};
 use crate::problem::Fault;
 
@@ -50,7 +50,7 @@ impl Call {
         };
         let head = arguments.method == Method::HEAD && self.method == Method::GET;
         let method = if head { Method::HEAD } else { self.method.clone() };
-        Ok(Outgoing { method, path, headers, strip_credentials: false, body, reply: Reply::Usual, secrets, fit })
+        Ok(Outgoing { method, path, headers, passes: Passes::All, body, reply: Reply::Usual, secrets, fit })
     }
 
     fn write_path(&self, given: &Given<'_>) -> Result<(PathAndQuery, Vec<Range<usize>>), Fault> {

@@ -16,7 +16,7 @@ use super::super::json as mapping;
 use super::super::reflection::{File, Files};
 use super::super::testing::Proto;
 use super::*;
-use crate::call::Whole;
+use crate::call::{Caller, Whole};
 
 fn proto() -> Proto {
     Proto::new("shop.proto", "shop")
@@ -94,7 +94,14 @@ fn request(
     query: Option<&str>,
     given: &[(&str, &str)],
 ) -> Result<Outgoing, Problem> {
-    call.request(Arguments { method: &Verb::POST, query, headers: &headers(given), content, unchecked: false })
+    call.request(Arguments {
+        method: &Verb::POST,
+        query,
+        headers: &headers(given),
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    })
 }
 
 /// The messages of a body, in JSON.

@@ -6,7 +6,7 @@ use catalog::model::UpstreamSpec;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use crate::call::{Arguments, BoundCall, Content, Outgoing};
+use crate::call::{Arguments, BoundCall, Caller, Content, Outgoing};
 use crate::functions::rest::Operation;
 use crate::functions::rest::call::{Call, Format};
 use crate::functions::rest::document::properties;
@@ -56,7 +56,7 @@ impl Fixture {
         headers: &HeaderMap,
         content: Content<'_>,
     ) -> Result<Outgoing, Problem> {
-        self.call.request(Arguments { method, query, headers, content, unchecked: false })
+        self.call.request(Arguments { method, query, headers, content, unchecked: false, caller: Caller::default() })
     }
 
     /// A `POST` of JSON.

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
 use super::fixture::Fixture;
-use crate::call::{Arguments, BoundCall, Content, Fit, Intake};
+use crate::call::{Arguments, BoundCall, Caller, Content, Fit, Intake};
 use crate::functions::rest::call::Call;
 
 fn order(validation: Option<Validation>) -> Fixture {
@@ -112,6 +112,7 @@ fn large_input_passes_unchecked() {
         headers: &headers,
         content,
         unchecked: true,
+        caller: Caller::default(),
     });
     assert_eq!(outgoing.unwrap().fit, Fit::Unchecked);
 }
@@ -124,7 +125,14 @@ fn a_costly_schema_can_be_called() {
     let call = bind(json!({ "$defs": levels, "oneOf": [{ "type": "null" }, next(0)] })).unwrap();
     let (headers, method) = (HeaderMap::new(), Method::POST);
     let content = Content::Json(br#"{"q":"x"}"#);
-    let arguments = Arguments { method: &method, query: None, headers: &headers, content, unchecked: false };
+    let arguments = Arguments {
+        method: &method,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    };
     assert_eq!(call.request(arguments).unwrap().fit, Fit::Unchecked);
 }
 
@@ -217,8 +225,15 @@ fn an_authors_mistake_costs_itself_only() {
         let body = json!({ "q": value }).to_string();
         let headers = HeaderMap::new();
         let content = Content::Json(body.as_bytes());
-        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false })
-            .is_err()
+        call.request(Arguments {
+            method: &Method::POST,
+            query: None,
+            headers: &headers,
+            content,
+            unchecked: false,
+            caller: Caller::default(),
+        })
+        .is_err()
     };
     for schema in [
         json!({ "type": "integer", "pattern": "(" }),
@@ -239,8 +254,14 @@ fn a_pattern_that_backtracks_has_a_limit() {
     let headers = HeaderMap::new();
     let begin = std::time::Instant::now();
     let content = Content::Json(body.as_bytes());
-    let result =
-        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false });
+    let result = call.request(Arguments {
+        method: &Method::POST,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    });
     assert!(result.is_err());
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
