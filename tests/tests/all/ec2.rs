@@ -122,7 +122,7 @@ fn instances_of_two_regions_and_two_accounts_are_found_and_called() {
         until_answering(&daemon, &["eu", "other"]).await;
         wait::until("ec2-shop is gone", wait::SOON, || async {
             let all = daemon.list("/api/v1/upstreams").await?;
-            if all.iter().any(|one| one["name"] == "ec2-shop") { Err("it is there") } else { Ok(()) }
+            if all.iter().any(|one| one["name"] == "ec2-shop") { Err("it is there".to_owned()) } else { Ok(()) }
         })
         .await;
 

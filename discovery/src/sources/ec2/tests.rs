@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use catalog::model::SourceId;
+use catalog::report::Report;
+use futures_util::stream::{iter, pending};
 use proptest::prelude::*;
 
+use super::limits::PATIENCE;
 use super::map::{Mapped, Seen, map};
 use super::testing::{answer, instance, page};
 use super::wire::{Instance, Page, parse};
 use super::*;
-use crate::Supervisor;
+use crate::{Reports, Supervisor};
 use crate::aws::testing::{Came, places, server};
 use crate::board::State;
 use crate::fetch::testing::reply;
-use crate::testing::{Bench, addresses};
+use crate::testing::{Bench, addresses, pass};
 
 const TWO_REGIONS: &str = "{identities: [{regions: [eu-west-1, us-east-1]}]}";
 
@@ -225,6 +228,55 @@ async fn a_list_that_breaks_off_halfway_is_none() {
         assert!(calls.load(Ordering::Relaxed) >= 2);
         assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-half"), None);
         assert!(board.read()[0].last_error.as_ref().unwrap().message.contains("InternalError"));
+    })
+    .await;
+}
+
+/// Tells the catalog of `bench` what `lists` say of two regions, for as long as `facts` take.
+async fn publish(bench: &Bench, lists: Vec<(usize, Vec<Instance>)>, facts: impl Future<Output = ()>) {
+    let reports = Reports::new(bench.catalog.clone(), SourceId::new("ec2", ""));
+    let parts = ["eu-west-1", "us-east-1"].map(|region| Part::new(region.to_owned(), seen("", region))).into();
+    let lists = iter(lists.into_iter().map(|(number, list)| (number, Ok(list)))).chain(pending());
+    let settings = settings("{}");
+    tokio::select! {
+        Err(error) = Publisher::new(&reports, &settings, parts).publish(lists) => panic!("{error}"),
+        () = facts => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_hangs_hides_no_other_and_keeps_what_it_had() {
+    let bench = Bench::new().await;
+    let one = |id: &str, ip: &str| told(id, ip, &[("portolan:upstream", "web")]);
+    let earlier = [(seen("", "us-east-1"), one("i-2", "127.0.2.1")), (seen("", "gone-1"), one("i-3", "127.0.3.1"))];
+    let earlier = mapped("{}", &earlier).upstreams.into_values().collect();
+    bench.catalog.report(&SourceId::new("ec2", ""), Report::Full(earlier)).await.unwrap();
+    publish(&bench, vec![(0, vec![one("i-1", "127.0.1.1")])], async {
+        pass(PATIENCE / 2).await;
+        assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-web").unwrap(), ["127.0.2.1:80", "127.0.3.1:80"]);
+        pass(PATIENCE).await;
+        assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-web").unwrap(), ["127.0.1.1:80", "127.0.2.1:80"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_suddenly_lacks_much_is_held_back() {
+    let bench = Bench::new().await;
+    let one = |number: usize| {
+        told(&format!("i-{number}"), &format!("127.0.0.{number}"), &[("portolan:upstream", &format!("web{number}"))])
+    };
+    let all: Vec<_> = (1..21).map(one).collect();
+    let few = vec![one(1)];
+    let count = || bench.catalog.snapshot().upstream_count();
+    publish(&bench, vec![(0, all.clone()), (1, vec![]), (0, all[1..].to_vec())], async {
+        pass(PATIENCE).await;
+        assert_eq!(count(), 19, "one that is gone is gone");
+    })
+    .await;
+    publish(&bench, vec![(0, all), (1, vec![]), (0, few)], async {
+        pass(PATIENCE).await;
+        assert_eq!(count(), 20, "many are not believed to be");
     })
     .await;
 }
