@@ -6,6 +6,7 @@
 //! - Keys are in no record, log line, error or `Debug` text.
 //! - Without a configuration all is as AWS's own tools have it: the same variables, files, roles and endpoints.
 
+mod asked;
 mod call;
 mod credentials;
 mod endpoint;
@@ -16,7 +17,12 @@ mod pace;
 mod place;
 mod profile;
 mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use asked::asked;
 pub use endpoint::{Endpoint, Service};
 pub use error::{AwsError, Trouble};
 pub use identity::Identity;
