@@ -9,6 +9,7 @@ mod consul_faults;
 mod consul_source;
 mod corpus;
 mod daemon;
+mod deploy;
 mod durable;
 mod fuzz;
 mod kill;
