@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -17,15 +18,17 @@ const ADMIN: &str = "admin-token";
 /// The node that all pods claim to be on.
 const NODE: &str = "node";
 
-/// Controllers that make slices of Services and pods, and take away what is deleted.
-const CONTROLLERS: &str = "endpointslice-controller,namespace-controller,garbage-collector-controller";
+/// Controllers that make slices of Services and pods, pods of workloads, and take away what is deleted.
+const CONTROLLERS: &str = "endpointslice-controller,namespace-controller,garbage-collector-controller,\
+    deployment-controller,replicaset-controller,statefulset-controller";
 
 /// A running cluster.
 pub struct Cluster {
     /// The API server.
     pub server: Process,
     arguments: Vec<String>,
-    port: u16,
+    /// The port of the API server, on loopback.
+    pub port: u16,
     client: Client,
     network: Vec<String>,
     _etcd: Process,
@@ -91,7 +94,7 @@ impl Cluster {
         let file = folder.join(format!("{name}.kubeconfig"));
         let cluster = json!({
             "server": format!("https://127.0.0.1:{}", self.port),
-            "certificate-authority": folder.join("certificates/apiserver.crt"),
+            "certificate-authority": self.certificate(),
             "tls-server-name": "kubernetes.default.svc",
         });
         let config = json!({
@@ -107,6 +110,24 @@ impl Cluster {
     /// The kubeconfig of someone who may do everything.
     pub fn admin(&self) -> PathBuf {
         self.kubeconfig("admin", ADMIN)
+    }
+
+    /// The certificate by which the API server is known.
+    pub fn certificate(&self) -> PathBuf {
+        self.server.folder().join("certificates/apiserver.crt")
+    }
+
+    /// A token of a service account, as a kubelet gets it for a pod.
+    pub async fn token(&self, namespace: &str, account: &str) -> String {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let made = self.call(Method::POST, &path, json!({"spec": {"expirationSeconds": 3600}})).await;
+        let made = made.unwrap_or_else(|error| panic!("POST {path}: {error}"));
+        made["status"]["token"].as_str().unwrap_or_else(|| panic!("no token: {made}")).to_owned()
+    }
+
+    /// An object or a list; panics where there is none.
+    pub async fn object(&self, path: &str) -> Value {
+        self.call(Method::GET, path, Value::Null).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
     /// Sends a request as someone who may do everything.
@@ -154,6 +175,13 @@ impl Cluster {
         self.pod_is(namespace, name, address, true).await;
     }
 
+    /// Gives the node a pod that a controller made, as the scheduler would.
+    pub async fn bind(&self, namespace: &str, pod: &str) {
+        let binding = json!({"metadata": {"name": pod}, "target": {"kind": "Node", "name": NODE}});
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/binding");
+        self.call(Method::POST, &path, binding).await.unwrap_or_else(|error| panic!("POST {path}: {error}"));
+    }
+
     /// Reports whether a pod is ready.
     pub async fn pod_is(&self, namespace: &str, name: &str, address: &str, ready: bool) {
         let ready = if ready { "True" } else { "False" };
@@ -180,6 +208,20 @@ impl Cluster {
         }
     }
 
+    /// The command, in the cluster's network.
+    pub(crate) fn inside(&self, command: Command) -> Command {
+        let (nsenter, arguments) = self.network.split_first().expect("a command");
+        let mut inside = Command::new(nsenter);
+        inside.args(arguments).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside
+    }
+
     /// Ends the API server with SIGKILL.
     pub fn kill(&self) {
         self.server.kill();
@@ -187,11 +229,9 @@ impl Cluster {
 
     /// Starts the API server again, on the same data.
     pub async fn restart(&mut self) {
-        let programs = named("PORTOLAN_TEST_KUBERNETES");
-        let (nsenter, arguments) = self.network.split_first().expect("a command");
-        let mut command = std::process::Command::new(nsenter);
-        command.args(arguments).arg(programs.join("kube-apiserver")).args(&self.arguments);
-        self.server.start_again(command);
+        let mut command = Command::new(named("PORTOLAN_TEST_KUBERNETES").join("kube-apiserver"));
+        command.args(&self.arguments);
+        self.server.start_again(self.inside(command));
         self.ready().await;
     }
 
@@ -208,6 +248,6 @@ fn keys(folder: &std::path::Path) {
         writeln!(tokens, "{user}-token,{user},{user}").expect("memory takes it");
     }
     std::fs::write(folder.join("tokens.csv"), tokens).unwrap_or_else(|error| panic!("tokens.csv: {error}"));
-    let made = std::process::Command::new("openssl").args(["genrsa", "-out"]).arg(folder.join("accounts.key")).output();
+    let made = Command::new("openssl").args(["genrsa", "-out"]).arg(folder.join("accounts.key")).output();
     assert!(made.is_ok_and(|made| made.status.success()), "openssl makes no key: install Debian's openssl");
 }
