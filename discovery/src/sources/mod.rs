@@ -3,6 +3,6 @@
 pub mod consul;
 pub mod files;
 pub mod fixed;
-mod hints;
+pub(crate) mod hints;
 pub(crate) mod hosts;
 pub mod kubernetes;

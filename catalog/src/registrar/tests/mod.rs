@@ -6,5 +6,6 @@ mod log;
 mod looks;
 mod model;
 mod names;
+mod overlays;
 mod reports;
 mod schemas;
