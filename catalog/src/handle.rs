@@ -43,6 +43,11 @@ impl Catalog {
         self.published.generation()
     }
 
+    /// The namespace of what is discovered.
+    pub fn namespace(&self) -> &str {
+        &self.settings.namespace
+    }
+
     /// The newest snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.published.snapshot()

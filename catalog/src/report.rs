@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Description, Digest, Endpoint, Kind, UpstreamId, UpstreamSpec};
+use crate::model::{Description, Digest, Endpoint, Kind, Origin, UpstreamId, UpstreamSpec};
 
 /// One upstream as its source lists it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +32,19 @@ pub enum Report {
     Removed(Arc<str>),
     /// Only the endpoints of one upstream changed.
     Endpoints(Arc<str>, Vec<Endpoint>),
+    /// All that the source says of upstreams that others list.
+    Over(Vec<Over>),
+}
+
+/// What is said of an upstream that another source lists.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// Which upstream.
+    pub origin: Origin,
+    /// The key of what says it.
+    pub key: Arc<str>,
+    /// The fields that win over what its own source says.
+    pub spec: UpstreamSpec,
 }
 
 /// All functions of one kind that a source itself lists for one of its upstreams, so that no probe has to look for them.

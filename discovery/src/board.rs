@@ -84,6 +84,8 @@ pub(crate) enum Counted {
     One(Arc<str>, usize),
     /// This upstream is none any more.
     None(Arc<str>),
+    /// It is about something else.
+    Nothing,
 }
 
 impl From<&Report> for Counted {
@@ -95,6 +97,7 @@ impl From<&Report> for Counted {
             Report::Changed(one) => Self::One(one.key.clone(), one.endpoints.len()),
             Report::Endpoints(key, endpoints) => Self::One(key.clone(), endpoints.len()),
             Report::Removed(key) => Self::None(key.clone()),
+            Report::Over(_) => Self::Nothing,
         }
     }
 }
@@ -144,6 +147,7 @@ impl Board {
                 Counted::All(all) => row.listed = all,
                 Counted::One(key, endpoints) => drop(row.listed.insert(key, endpoints)),
                 Counted::None(key) => drop(row.listed.remove(&key)),
+                Counted::Nothing => {}
             }
             row.status.upstreams = row.listed.len();
             row.status.endpoints = row.listed.values().sum();

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod prober;
 pub mod registry;
 mod reports;
+pub mod resources;
 pub mod source;
 pub mod sources;
 pub mod supervisor;

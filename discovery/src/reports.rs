@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use catalog::model::{Description, Function, Kind, Origin, SourceId, UpstreamSpec};
-use catalog::report::{Listed, ListedFunctions, Receipt, Report};
-use catalog::{Catalog, CatalogError};
+use catalog::model::{Description, Function, Kind, Origin, SourceId, Upstream, UpstreamSpec};
+use catalog::report::{Listed, ListedFunctions, Over, Receipt, Report};
+use catalog::snapshot::UpstreamEntry;
+use catalog::{Catalog, CatalogError, Snapshot};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::board::{Board, Counted};
@@ -95,6 +97,33 @@ impl Reports {
             })
         })
         .collect()
+    }
+
+    /// What the catalog holds of what this source laid over upstreams that others list, each with the upstream's name and all that it is.
+    pub fn held_over(&self) -> Vec<(Over, String)> {
+        let snapshot = self.catalog.snapshot();
+        let over = |entry: &Arc<UpstreamEntry>| {
+            let Upstream { origin, spec, name, .. } = &entry.upstream;
+            let resource = spec.over.as_ref().filter(|resource| resource.source == self.source)?;
+            let over = Over { origin: origin.clone(), key: resource.key.clone(), spec: UpstreamSpec::clone(spec) };
+            Some((over, name.to_string()))
+        };
+        snapshot.upstreams(None).filter_map(over).collect()
+    }
+
+    /// The catalog as it is now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.catalog.snapshot()
+    }
+
+    /// The catalog from now on.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.catalog.subscribe()
+    }
+
+    /// The namespace of what is discovered.
+    pub fn namespace(&self) -> &str {
+        self.catalog.namespace()
     }
 
     /// The source that reports.

@@ -74,6 +74,12 @@ pub struct Tls {
     /// A PEM file with the authorities to trust instead of the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_ca: Option<String>,
+    /// The name under which the keyring has authorities to trust instead, and a certificate to show. While it has none, nobody is trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Shows no certificate, though the keyring has one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_way: bool,
     /// Takes any certificate.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub insecure_skip_verify: bool,
@@ -137,6 +143,33 @@ pub struct UpstreamSpec {
     pub labels: BTreeMap<String, String>,
     /// How to treat it.
     pub hints: Hints,
+    /// The resource whose fields are laid over what the source says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<Origin>,
+}
+
+impl UpstreamSpec {
+    /// What this says, with the fields of `over` in the place of its own where that has some.
+    pub fn under(&self, over: &Self) -> Self {
+        let hints = Hints {
+            openapi: over.hints.openapi.clone().or_else(|| self.hints.openapi.clone()),
+            discovery: over.hints.discovery.or(self.hints.discovery),
+            validation: over.hints.validation.or(self.hints.validation),
+        };
+        let labels = self.labels.iter().chain(&over.labels).map(|(name, value)| (name.clone(), value.clone()));
+        Self {
+            host: over.host.clone().or_else(|| self.host.clone()),
+            base_path: if over.base_path.is_empty() { &self.base_path } else { &over.base_path }.clone(),
+            rest_base_path: over.rest_base_path.clone().or_else(|| self.rest_base_path.clone()),
+            protocol: over.protocol.or(self.protocol),
+            tls: over.tls.clone().or_else(|| self.tls.clone()),
+            aws: over.aws.clone().or_else(|| self.aws.clone()),
+            home: over.home.clone().or_else(|| self.home.clone()),
+            labels: labels.collect(),
+            hints,
+            over: over.over.clone(),
+        }
+    }
 }
 
 /// Since when and why nothing vouches for an entry any more. It is still served. Known of whole sources, so that ten thousand

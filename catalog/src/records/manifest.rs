@@ -96,6 +96,8 @@ struct SpecRecord<'a> {
     discovery: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<Validation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<Cow<'a, Origin>>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -105,6 +107,10 @@ struct TlsRecord<'a> {
     server_name: Option<Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     root_ca: Option<Cow<'a, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    secret: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    one_way: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     insecure_skip_verify: bool,
 }
@@ -170,6 +176,8 @@ impl<'a> SpecRecord<'a> {
             tls: spec.tls.as_ref().map(|tls| TlsRecord {
                 server_name: text(&tls.server_name),
                 root_ca: text(&tls.root_ca),
+                secret: text(&tls.secret),
+                one_way: tls.one_way,
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: spec.aws.as_ref().map(Cow::Borrowed),
@@ -178,6 +186,7 @@ impl<'a> SpecRecord<'a> {
             openapi: text(&spec.hints.openapi),
             discovery: spec.hints.discovery,
             validation: spec.hints.validation,
+            over: spec.over.as_ref().map(Cow::Borrowed),
         }
     }
 
@@ -190,6 +199,8 @@ impl<'a> SpecRecord<'a> {
             tls: self.tls.map(|tls| Tls {
                 server_name: tls.server_name.map(Cow::into_owned),
                 root_ca: tls.root_ca.map(Cow::into_owned),
+                secret: tls.secret.map(Cow::into_owned),
+                one_way: tls.one_way,
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: self.aws.map(Cow::into_owned),
@@ -200,6 +211,7 @@ impl<'a> SpecRecord<'a> {
                 discovery: self.discovery,
                 validation: self.validation,
             },
+            over: self.over.map(Cow::into_owned),
         }
     }
 }

@@ -42,10 +42,17 @@ fn upstream() -> Upstream {
         base_path: "/v1".into(),
         rest_base_path: Some("/v2".into()),
         protocol: Some(Protocol::Https),
-        tls: Some(Tls { server_name: Some("pets".into()), root_ca: None, insecure_skip_verify: true }),
         home: Some(Home { namespace: "shop".into(), discovery: Some(false) }),
+        tls: Some(Tls {
+            server_name: Some("pets".into()),
+            secret: Some("kubernetes/shop/pets".into()),
+            one_way: true,
+            root_ca: None,
+            insecure_skip_verify: true,
+        }),
         labels: [("k".into(), "v".into())].into(),
         hints: Hints { openapi: Some("/o.json".into()), discovery: Some(true), validation: Some(Validation::Report) },
+        over: Some(Origin { source: SourceId::new("static", "kubernetes"), key: "shop/pets".into() }),
     };
     let hint = Some("/o.json".into());
     let state = KindState { tls: true, digest: Digest::from([2; 16]), hint, complaints: vec![] };

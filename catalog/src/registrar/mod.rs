@@ -13,6 +13,7 @@ mod listed;
 mod load;
 mod merge;
 mod names;
+mod overlays;
 mod reconcile;
 mod recover;
 mod soft;
@@ -39,6 +40,7 @@ use tokio::time::{Instant, sleep_until};
 use self::agreement::Agreement;
 use self::batch::Batch;
 use self::endpoints::{EndpointChange, Endpoints};
+use self::overlays::Overlays;
 use self::recover::Doubt;
 use self::sources::{Scope, Sources};
 use self::stage::{Stage, in_turn};
@@ -72,6 +74,7 @@ pub struct Registrar {
     endpoints: Endpoints,
     sources: Sources,
     agreements: Agreements,
+    overlays: Overlays,
     /// Requests that have arrived, each with its number.
     waiting: VecDeque<(u64, Request)>,
     arrivals: u64,
@@ -121,6 +124,7 @@ impl Registrar {
             endpoints: Endpoints::default(),
             sources: Sources::default(),
             agreements: HashMap::new(),
+            overlays: Overlays::default(),
             waiting: VecDeque::new(),
             arrivals: 0,
             backups: VecDeque::new(),
@@ -202,8 +206,8 @@ impl Registrar {
         let count = self.waiting.len().min(MAX_BATCH);
         let mut requests: Vec<_> = self.waiting.drain(..count).collect();
         in_turn(&mut requests, &self.settings);
-        let Self { sources, agreements, settings, .. } = self;
-        let mut stage = Stage { batch: &mut batch, sources, agreements, settings, now };
+        let Self { sources, agreements, overlays, settings, .. } = self;
+        let mut stage = Stage { batch: &mut batch, sources, agreements, overlays, settings, now };
         requests.into_iter().for_each(|(order, request)| stage.request(order, request));
         // Last, because a report that has just come may contradict it.
         for source in stage.sources.ripe(now) {

@@ -27,6 +27,10 @@ impl Stage<'_> {
                 self.unlist(source, &key);
                 None
             }
+            Report::Over(all) => {
+                self.lay_over(source, all);
+                None
+            }
             Report::Endpoints(key, endpoints) => {
                 let id = self.batch.snapshot.origins.get(&Origin { source: source.clone(), key }).cloned();
                 let set = |id| EndpointChange::Set { id, endpoints, order, written: false };
@@ -62,10 +66,13 @@ impl Stage<'_> {
     }
 
     /// Adds an upstream, or changes it to what is listed. Its namespace and name stay what they were at first.
-    fn list(&mut self, source: &SourceId, listed: Listed, order: u64) {
+    fn list(&mut self, source: &SourceId, mut listed: Listed, order: u64) {
         self.sources.settle(source, &listed.key);
         let origin = Origin { source: source.clone(), key: listed.key.clone() };
-        let Some(old) = self.batch.snapshot.by_origin(&origin).cloned() else { return self.add(origin, listed, order) };
+        let old = self.batch.snapshot.by_origin(&origin).cloned();
+        let held = old.as_ref().map(|old| &*old.upstream.spec);
+        listed.spec = self.overlays.seen(&origin, listed.spec, held, self.sources);
+        let Some(old) = old else { return self.add(origin, listed, order) };
         let id = old.upstream.id.clone();
         if *old.upstream.spec != listed.spec {
             let mut entry = UpstreamEntry::clone(&old);
@@ -99,6 +106,7 @@ impl Stage<'_> {
         self.sources.settle(source, key);
         self.sources.gone(source, key);
         let origin = Origin { source: source.clone(), key: key.clone() };
+        self.overlays.forget(&origin);
         if let Some(id) = self.batch.snapshot.origins.get(&origin).cloned() {
             self.remove(&id);
         }

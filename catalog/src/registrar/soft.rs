@@ -74,7 +74,7 @@ impl Registrar {
                 let is_news = match &report {
                     Report::Full(all) | Report::Doubted(all) => self.show_endpoints(&source, all),
                     Report::Changed(one) => self.show_endpoints(&source, std::slice::from_ref(one)),
-                    Report::Removed(_) | Report::Endpoints(..) => false,
+                    Report::Removed(_) | Report::Endpoints(..) | Report::Over(_) => false,
                 };
                 self.wait(Request::Report(source, report, answer));
                 is_heard | is_news

@@ -180,11 +180,15 @@ impl Sources {
         }
     }
 
+    /// Whether a source is configured, as far as is known.
+    pub(super) fn runs(&self, source: &SourceId) -> bool {
+        self.configured.as_ref().is_none_or(|configured| configured.contains(source))
+    }
+
     /// Whether a source still lists `key`, as far as is known.
     pub(super) fn lists(&self, source: &SourceId, key: &str) -> bool {
-        let configured = self.configured.as_ref().is_none_or(|configured| configured.contains(source));
         let held = self.states.get(source).and_then(|state| state.held.get(&Scope::Upstreams));
-        configured && !held.is_some_and(|held| held.view.missing.contains(key))
+        self.runs(source) && !held.is_some_and(|held| held.view.missing.contains(key))
     }
 
     /// Whether a list of functions that is held back may be taken, because the same answer has come for long enough.

@@ -2,6 +2,7 @@
 
 use super::Agreements;
 use super::batch::Batch;
+use super::overlays::Overlays;
 use super::sources::Sources;
 use crate::error::CatalogError;
 use crate::model::{Kind, SourceId};
@@ -15,6 +16,7 @@ pub(super) struct Stage<'a> {
     pub(super) batch: &'a mut Batch,
     pub(super) sources: &'a mut Sources,
     pub(super) agreements: &'a mut Agreements,
+    pub(super) overlays: &'a mut Overlays,
     pub(super) settings: &'a Settings,
     pub(super) now: Instant,
 }

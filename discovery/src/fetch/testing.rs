@@ -89,7 +89,7 @@ pub(crate) fn acceptor(alpn: &[&[u8]]) -> TlsAcceptor {
 /// Settings that trust the certificate of the test data.
 pub(crate) fn trusting(server_name: Option<&str>) -> Tls {
     let root_ca = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/testdata/cert.pem");
-    Tls { server_name: server_name.map(str::to_owned), root_ca: Some(root_ca.into()), insecure_skip_verify: false }
+    Tls { server_name: server_name.map(str::to_owned), root_ca: Some(root_ca.into()), ..Tls::default() }
 }
 
 /// A whole HTTP/1.1 answer.

@@ -7,5 +7,6 @@ mod log;
 mod looks;
 mod model;
 mod names;
+mod overlays;
 mod reports;
 mod schemas;

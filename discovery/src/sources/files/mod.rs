@@ -2,13 +2,9 @@
 //!
 //! A document that is wrong costs itself only; what it said before stays listed. Only what is read without a fault proves an absence.
 
-mod fields;
-mod node;
-pub(super) mod overlay;
 mod read;
 #[cfg(test)]
 mod tests;
-mod upstream;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -20,12 +16,12 @@ use catalog::model::SourceId;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 
-pub use fields::Severity;
 pub use read::Complaint;
 use read::{Content, Found};
 
 use super::hosts::{self, Lookup, Target, Written};
 use crate::reports::Reports;
+pub use crate::resources::fields::Severity;
 use crate::source::{Source, SourceError};
 
 /// Everything that is wrong with the resources at `path`, a file or a folder, in the order of files and lines. Blocks.
@@ -130,14 +126,18 @@ impl Reading<'_> {
         let view = merged(last, content);
         let targets = view.values().cloned().collect();
         self.last = Some(view);
-        Ok(Some((Written { targets, left_out }, self)))
+        Ok(Some((Written { targets, left_out, gone: Vec::new() }, self)))
     }
 
     /// What an earlier run listed, where this one cannot read everything.
     fn held(&self, content: &Content) -> View {
         match content.found.iter().all(|found| matches!(found, Found::Good(_))) {
             true => View::new(),
-            false => self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed.into())).collect(),
+            false => {
+                let over = self.reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
+                let held = self.reports.held().into_iter().map(Target::from).chain(over);
+                held.map(|target| (target.key.clone(), target)).collect()
+            }
         }
     }
 }

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fields::{Field, Remarks, Severity};
-use super::node::{self, At, Node, Value};
-use super::upstream;
+use crate::resources::fields::{Field, Remarks, Severity};
+use crate::resources::node::{self, At, Node, Value};
+use crate::resources::upstream::{self, Surroundings};
 use crate::sources::hosts::Target;
 
 /// The largest file of resources.
@@ -202,10 +202,10 @@ fn resource(node: &Node, remarks: &mut Remarks) -> Option<Target> {
         }
     }
     let metadata = document.need("metadata", remarks).and_then(|field| field.fields(remarks));
-    let spec = document.take("spec").and_then(|field| field.fields(remarks));
+    let spec = document.take("spec");
     document.ignore(&["status"]);
     document.done(remarks);
-    upstream::read(metadata?, spec, at, remarks)
+    upstream::read(metadata?, spec.map(|spec| spec.node), at, &Surroundings::default(), remarks)
 }
 
 /// Whether a document is an `Upstream`, be its version or its kind misspelt. One of another kind says nothing of upstreams.

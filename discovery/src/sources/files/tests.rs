@@ -111,8 +111,15 @@ fn what_is_wrong_says_where() {
         &["a.yaml:4:32: spec.static.hosts[0].addr: must be a host name or an address, without scheme and port"],
     );
     check(
-        &upstream("consul: {serviceName: a}"),
-        &["a.yaml:4:16: spec.consul: is not read yet; upstreams with spec.static.hosts are"],
+        &upstream("consul: {service: a}"),
+        &["a.yaml:4:16: spec.consul.serviceName: is missing", "a.yaml:4:17: spec.consul.service: is not a known field"],
+    );
+    check(
+        &upstream("useHttp2: true"),
+        &[
+            "a.yaml:4:7: spec: must have exactly one of static, kube, consul, aws, awsEc2, azure, gcp, ai, pipe",
+            "a.yaml:4:8: warning: spec.useHttp2: is known and has no effect yet",
+        ],
     );
     check(
         &upstream("static: {hosts: [{addr: a, port: 80}], useTls: 'yes'}"),
@@ -192,6 +199,7 @@ fn documents_of_other_kinds_keep_nothing() {
         namespace: None,
         spec: Default::default(),
         hosts: Vec::new(),
+        like: None,
     };
     let last: View =
         ["one", "two"].iter().map(|name| listed(name)).map(|target| (target.key.clone(), target)).collect();

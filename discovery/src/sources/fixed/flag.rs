@@ -100,6 +100,7 @@ impl From<Upstream> for Target {
             namespace: None,
             spec: upstream.spec,
             hosts: vec![host],
+            like: None,
         }
     }
 }

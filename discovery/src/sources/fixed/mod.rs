@@ -43,7 +43,7 @@ impl Source for Fixed {
     }
 
     fn run<'a>(&'a self, reports: &'a Reports) -> BoxFuture<'a, Result<Infallible, SourceError>> {
-        let written = Written { targets: self.targets.clone(), left_out: Vec::new() };
+        let written = Written { targets: self.targets.clone(), ..Written::default() };
         Box::pin(hosts::keep(reports, self.lookup.clone(), stream::iter([Ok(written)])))
     }
 }

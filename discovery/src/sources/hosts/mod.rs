@@ -2,24 +2,27 @@
 //!
 //! Shared by the sources that have such lists. A name that cannot be resolved keeps its last good addresses, those of an earlier run too.
 
+mod like;
 mod names;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::CatalogError;
 use catalog::model::{Endpoint, Health, UpstreamSpec};
-use catalog::report::{Listed, Receipt, Report};
+use catalog::report::{Listed, Over, Receipt, Report};
+use catalog::{CatalogError, Snapshot};
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use crate::reports::Reports;
 use crate::source::SourceError;
+use like::Followed;
+pub(crate) use like::Like;
 pub(crate) use names::{AT_ONCE, Lookup, ask, system};
 pub(crate) use names::{Answer, Names};
 
@@ -42,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) spec: UpstreamSpec,
     /// Where it is.
     pub(crate) hosts: Vec<Host>,
+    /// The upstream of another source that it stands for, where it has no hosts of its own.
+    pub(crate) like: Option<Like>,
 }
 
 /// One host of an upstream.
@@ -76,7 +81,18 @@ impl From<Listed> for Target {
     fn from(listed: Listed) -> Self {
         let host = |e: &Endpoint| Host { at: At::Address(e.address.ip()), port: e.address.port(), weight: e.weight };
         let hosts = listed.endpoints.iter().map(host).collect();
-        Self { key: listed.key, name: listed.name, namespace: listed.namespace, spec: listed.spec, hosts }
+        let Listed { key, name, namespace, spec, .. } = listed;
+        Self { key, name, namespace, spec, hosts, like: None }
+    }
+}
+
+impl Target {
+    /// What an earlier run laid over an upstream of this name, with all that the upstream was then.
+    pub(crate) fn laid_over(over: Over, name: String) -> Self {
+        let Over { origin, key, spec } = over;
+        let (kind, instance) = (origin.source.kind, Some(origin.source.instance));
+        let like = Like { kind, instance, key: origin.key, name: name.clone(), with: Vec::new(), without: Vec::new() };
+        Self { key, name, namespace: None, spec, hosts: Vec::new(), like: Some(like) }
     }
 }
 
@@ -87,6 +103,8 @@ pub(crate) struct Written {
     pub(crate) targets: Vec<Target>,
     /// What is not, and why.
     pub(crate) left_out: Vec<(String, String)>,
+    /// What is certainly gone: its place said so.
+    pub(crate) gone: Vec<Arc<str>>,
 }
 
 /// Lists what is `written`: each item is all of it, the first one what the full list is made of. Watches until `written` or the
@@ -98,6 +116,7 @@ pub(crate) async fn keep(
 ) -> Result<Infallible, SourceError> {
     let mut written = std::pin::pin!(written.fuse());
     let mut list = List::new(reports, lookup);
+    let mut snapshots = reports.snapshots();
     let mut patience = None;
     loop {
         if !list.sent && patience.is_some_and(|end| list.names.all_answered() || Instant::now() >= end) {
@@ -116,6 +135,10 @@ pub(crate) async fn keep(
                 patience = patience.or_else(|| Some(Instant::now() + FIRST_ANSWERS));
             }
             answer = list.names.next() => list.answered(answer).await?,
+            Ok(()) = snapshots.changed(), if list.sent => {
+                let now = snapshots.borrow_and_update().clone();
+                list.follow(now).await?;
+            }
             () = wait => list.send_again().await?,
         }
     }
@@ -140,6 +163,13 @@ struct List<'a> {
     names: Names,
     /// What the catalog has from an earlier run, for names that have no answer yet.
     held: HashMap<Arc<str>, Listed>,
+    followed: Followed,
+    /// The keys of those that stand over an upstream which another source lists.
+    above: BTreeSet<Arc<str>>,
+    /// What was told last of those that follow another upstream.
+    told: HashMap<Arc<str>, Listed>,
+    /// What was said last of upstreams that others list.
+    over: Option<Vec<Over>>,
     sent: bool,
     /// When to tell all again, because a report was refused.
     again: Option<Instant>,
@@ -148,7 +178,9 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(reports: &'a Reports, lookup: Lookup) -> Self {
         let (targets, left_out, names) = (BTreeMap::new(), Vec::new(), Names::new(lookup));
-        Self { reports, targets, left_out, names, held: HashMap::new(), sent: false, again: None }
+        let followed = Followed::new(reports.snapshot());
+        let (held, above, told) = (HashMap::new(), BTreeSet::new(), HashMap::new());
+        Self { reports, targets, left_out, names, held, followed, above, told, over: None, sent: false, again: None }
     }
 
     /// Takes a new list; once the full one was sent, tells the catalog what changed. What is written down is all that there is: where
@@ -156,7 +188,7 @@ impl<'a> List<'a> {
     async fn take(&mut self, written: Written) -> Result<(), SourceError> {
         self.left_out = written.left_out;
         let next: BTreeMap<_, _> = written.targets.into_iter().map(|target| (target.key.clone(), target)).collect();
-        let before = std::mem::replace(&mut self.targets, next);
+        let mut before = std::mem::replace(&mut self.targets, next);
         self.names.keep(self.targets.values().flat_map(|target| &target.hosts).filter_map(|host| match &host.at {
             At::Name(name) => Some(name.clone()),
             At::Address(_) => None,
@@ -165,24 +197,89 @@ impl<'a> List<'a> {
         if !self.sent {
             return Ok(());
         }
-        if before.keys().any(|key| !self.targets.contains_key(key)) {
+        let was_above = std::mem::take(&mut self.above);
+        self.stand();
+        for key in written.gone {
+            if self.targets.contains_key(&key) || before.remove(&key).is_none() {
+                continue;
+            }
+            self.told.remove(&key);
+            send(self.reports, Report::Removed(key), &mut self.again).await?;
+        }
+        // One that has come to stand over another upstream is none by itself any more.
+        let is_none =
+            |key: &Arc<str>| !self.targets.contains_key(key) || (self.is_over(key) && !was_above.contains(key));
+        let lacks = before.keys().any(is_none);
+        if lacks {
             return self.send_all().await;
         }
         for (key, target) in self.targets.iter().filter(|(key, target)| before.get(*key) != Some(target)) {
+            if self.is_over(key) {
+                continue;
+            }
             tracing::debug!(%key, "changed");
-            let report = Report::Changed(Box::new(self.listed(target)));
-            send(self.reports, report, &mut self.again).await?;
+            let listed = self.listed(target);
+            if target.like.is_some() {
+                self.told.insert(key.clone(), listed.clone());
+            }
+            send(self.reports, Report::Changed(Box::new(listed)), &mut self.again).await?;
         }
-        Ok(())
+        self.send_over().await
     }
 
     async fn send_first(&mut self) -> Result<(), SourceError> {
         if !self.names.all_known() {
             self.held = self.reports.held().into_iter().map(|listed| (listed.key.clone(), listed)).collect();
         }
+        self.stand();
         self.send_all().await?;
         self.sent = true;
         Ok(())
+    }
+
+    /// Works out who stands over another upstream, and who follows one.
+    fn stand(&mut self) {
+        let snapshot = self.reports.snapshot();
+        let alike = || self.targets.values().filter_map(|target| Some((target, target.like.as_ref()?)));
+        let is_over = |(target, like): &(&Target, &Like)| target.is_over(like, self.reports.namespace(), &snapshot);
+        self.above = alike().filter(is_over).map(|(target, _)| target.key.clone()).collect();
+        self.followed.set(alike().filter(|(target, _)| !self.above.contains(&target.key)));
+    }
+
+    fn is_over(&self, key: &str) -> bool {
+        self.above.contains(key)
+    }
+
+    /// Takes what changed in the catalog of those that are followed.
+    async fn follow(&mut self, now: Arc<Snapshot>) -> Result<(), SourceError> {
+        for key in self.followed.touched(now) {
+            let Some(target) = self.targets.get(&key) else { continue };
+            let listed = self.listed(target);
+            let report = match self.told.get(&key) {
+                Some(told) if *told == listed => continue,
+                Some(told) if told.spec == listed.spec => Report::Endpoints(key.clone(), listed.endpoints.clone()),
+                _ => Report::Changed(Box::new(listed.clone())),
+            };
+            self.told.insert(key, listed);
+            send(self.reports, report, &mut self.again).await?;
+        }
+        Ok(())
+    }
+
+    fn laid_over(&self) -> Vec<Over> {
+        let above = self.above.iter().filter_map(|key| self.targets.get(key));
+        let over = |target: &Target| Some(target.over(target.like.as_ref()?, self.followed.seen()));
+        above.filter_map(over).flatten().collect()
+    }
+
+    /// Says of upstreams that others list what is laid over them, where that is something else than was said.
+    async fn send_over(&mut self) -> Result<(), SourceError> {
+        let over = self.laid_over();
+        if self.over.as_ref() == Some(&over) {
+            return Ok(());
+        }
+        self.over = Some(over.clone());
+        send(self.reports, Report::Over(over), &mut self.again).await
     }
 
     /// Tells all again where that is due.
@@ -194,7 +291,13 @@ impl<'a> List<'a> {
     }
 
     async fn send_all(&mut self) -> Result<(), SourceError> {
-        let all = self.targets.values().map(|target| self.listed(target)).collect();
+        let own = self.targets.values().filter(|target| !self.is_over(&target.key));
+        let all: Vec<_> = own.map(|target| self.listed(target)).collect();
+        let alike = |listed: &&Listed| self.targets.get(&listed.key).is_some_and(|target| target.like.is_some());
+        self.told = all.iter().filter(alike).map(|listed| (listed.key.clone(), listed.clone())).collect();
+        self.over = None;
+        // First, so that a name which both want goes to the one that others list.
+        self.send_over().await?;
         send(self.reports, Report::Full(all), &mut self.again).await
     }
 
@@ -222,13 +325,12 @@ impl<'a> List<'a> {
     }
 
     fn listed(&self, target: &Target) -> Listed {
-        Listed {
-            key: target.key.clone(),
-            name: target.name.clone(),
-            namespace: target.namespace.clone(),
-            spec: target.spec.clone(),
-            endpoints: self.endpoints(target),
-        }
+        let (spec, endpoints) = match &target.like {
+            Some(like) => target.followed(like, self.followed.seen()),
+            None => (target.spec.clone(), self.endpoints(target)),
+        };
+        let (key, name, namespace) = (target.key.clone(), target.name.clone(), target.namespace.clone());
+        Listed { key, name, namespace, spec, endpoints }
     }
 
     fn endpoints(&self, target: &Target) -> Vec<Endpoint> {

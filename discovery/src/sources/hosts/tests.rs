@@ -32,11 +32,11 @@ fn lookup(zone: &Zone) -> Lookup {
 
 fn target(name: &str, hosts: &[(&str, u16)]) -> Target {
     let hosts = hosts.iter().map(|(host, port)| Host { at: At::new(host), port: *port, weight: 1 }).collect();
-    Target { key: name.into(), name: name.into(), namespace: None, spec: UpstreamSpec::default(), hosts }
+    Target { key: name.into(), name: name.into(), namespace: None, spec: UpstreamSpec::default(), hosts, like: None }
 }
 
 fn written(targets: Vec<Target>) -> Result<Written, SourceError> {
-    Ok(Written { targets, left_out: Vec::new() })
+    Ok(Written { targets, ..Written::default() })
 }
 
 struct Run {
@@ -199,4 +199,67 @@ async fn while_the_store_is_full_addresses_go_on_and_all_is_told_when_it_is_not(
     disk.is_full.store(false, Ordering::Relaxed);
     run.until("b", &["10.0.0.9:80"]).await;
     run.bench.wait(|snapshot| addresses(snapshot, "a").is_none()).await;
+}
+
+/// A target that is like the service `pets` of Consul.
+fn like_pets(name: &str, with: &[&str]) -> Target {
+    let with = with.iter().map(|tag| (*tag).to_owned()).collect();
+    let like = Like {
+        kind: "consul".into(),
+        instance: None,
+        key: "pets".into(),
+        name: "pets".into(),
+        with,
+        without: vec!["old".into()],
+    };
+    let spec = UpstreamSpec { base_path: "/mine".into(), ..UpstreamSpec::default() };
+    let without = if name == "pets" { Vec::new() } else { like.without.clone() };
+    Target { spec, like: Some(Like { without, ..like }), ..target(name, &[]) }
+}
+
+fn consul(paths: &[(&str, &str)]) -> Report {
+    let endpoint = |(address, tag): &(&str, &str)| Endpoint {
+        labels: [((*tag).to_owned(), String::new())].into(),
+        ..Endpoint::at(address.parse().unwrap())
+    };
+    let spec = UpstreamSpec { host: Some("pets.test".into()), ..UpstreamSpec::default() };
+    let endpoints = paths.iter().map(endpoint).collect();
+    Report::Full(vec![Listed { endpoints, ..crate::testing::listed("pets", spec, &[]) }])
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_like_another_upstream_is_that_one_by_its_name_and_follows_it_by_another() {
+    let zone = Zone::default();
+    let (written_now, changes) = tokio::sync::mpsc::channel(8);
+    let run = Run::of(&zone, tokio_stream::wrappers::ReceiverStream::new(changes)).await;
+    let catalog = &run.bench.catalog;
+    let source = SourceId::new("consul", "");
+    let shown = |snapshot: &Snapshot| {
+        let one = |entry: &Arc<catalog::snapshot::UpstreamEntry>| {
+            let upstream = &entry.upstream;
+            let at = crate::testing::addresses(snapshot, &upstream.name).unwrap_or_default().join(" ");
+            format!(
+                "{} {}{} {at}",
+                upstream.name,
+                upstream.spec.host.as_deref().unwrap_or("-"),
+                upstream.spec.base_path
+            )
+        };
+        snapshot.upstreams(None).map(one).collect::<Vec<_>>().join(", ")
+    };
+    let until = async |wanted: &str| _ = run.bench.wait(|snapshot| shown(snapshot) == wanted).await;
+
+    catalog.report(&source, consul(&[("10.0.0.1:1", "new"), ("10.0.0.2:1", "old")])).await.unwrap();
+    written_now.send(written(vec![like_pets("pets", &[]), like_pets("new-pets", &["new"])])).await.unwrap();
+    until("new-pets pets.test/mine 10.0.0.1:1, pets pets.test/mine 10.0.0.1:1 10.0.0.2:1").await;
+    let endpoints = [Endpoint::at("10.0.0.2:1".parse().unwrap())];
+    catalog.report(&source, Report::Endpoints("pets".into(), endpoints.into())).await.unwrap();
+    until("new-pets pets.test/mine , pets pets.test/mine 10.0.0.2:1").await;
+    // What it follows goes, and it stays, without endpoints; what it stands over goes with its source's word.
+    catalog.report(&source, Report::Removed("pets".into())).await.unwrap();
+    until("new-pets -/mine ").await;
+    catalog.report(&source, consul(&[("10.0.0.3:1", "new")])).await.unwrap();
+    until("new-pets pets.test/mine 10.0.0.3:1, pets pets.test/mine 10.0.0.3:1").await;
+    written_now.send(Ok(Written { gone: vec!["new-pets".into(), "pets".into()], ..Written::default() })).await.unwrap();
+    until("pets pets.test 10.0.0.3:1").await;
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use catalog::model::{Protocol, Tls, UpstreamSpec};
 
-use crate::sources::files::overlay::{self, Overlay};
+use crate::resources::upstream::overlay::{self, Overlay};
 use crate::sources::hints;
 
 /// What goes before the name of a hint.

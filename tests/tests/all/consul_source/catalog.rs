@@ -121,6 +121,7 @@ impl State {
                 self.listed.remove(&key);
                 self.lost.insert(key);
             }
+            Report::Over(_) => unreachable!("Consul says nothing of what others list"),
             Report::Endpoints(key, endpoints) => {
                 self.listed.get_mut(&key).expect("a service that was told").endpoints = endpoints;
             }

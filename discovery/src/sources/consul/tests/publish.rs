@@ -55,6 +55,7 @@ impl Tell for Notebook {
             Report::Endpoints(key, endpoints) => {
                 format!("endpoints {key}:{}", endpoints.iter().filter(|e| e.health == Health::Healthy).count())
             }
+            Report::Over(over) => format!("over {over:?}"),
             Report::Removed(key) => format!("removed {key}"),
         };
         Box::pin(async move {

@@ -12,21 +12,26 @@ const DEEPEST: usize = 64;
 
 /// A place in a file, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct At {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct At {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+}
+
+impl At {
+    /// The place of what comes from no file.
+    pub(crate) const NOWHERE: Self = Self { line: 0, column: 0 };
 }
 
 /// One value and where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) at: At,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) value: Value,
 }
 
 /// What a value may be.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Flag(bool),
     /// A number that is whole and not negative.
@@ -41,21 +46,21 @@ pub(super) enum Value {
 
 /// A field's name and where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) at: At,
-    pub(super) name: String,
+pub(crate) struct Key {
+    pub(crate) at: At,
+    pub(crate) name: String,
 }
 
 /// A fault of the text itself.
 #[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) at: At,
-    pub(super) message: String,
+pub(crate) struct Broken {
+    pub(crate) at: At,
+    pub(crate) message: String,
 }
 
 /// The documents of a text, each by itself, so that a broken one costs no other. Empty ones are left out. JSON is read as YAML, whose
 /// flow style contains it.
-pub(super) fn documents(text: &str) -> Vec<Result<Node, Broken>> {
+pub(crate) fn documents(text: &str) -> Vec<Result<Node, Broken>> {
     let mut documents = Vec::new();
     let (mut start, mut first_line, mut line, mut offset) = (0, 0, 0, 0);
     for piece in text.split_inclusive('\n') {
@@ -109,6 +114,42 @@ fn options() -> Options {
 }
 
 impl Node {
+    /// What came as JSON, from nowhere in particular.
+    pub(crate) fn of_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(flag) => Value::Flag(*flag),
+            Json::Number(number) => number.as_u64().map_or(Value::Number, Value::Count),
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Array(items) => Value::List(items.iter().map(Self::of_json).collect()),
+            Json::Object(fields) => {
+                let field = |(name, value): (&String, &Json)| {
+                    (Key { at: At::NOWHERE, name: name.clone() }, Self::of_json(value))
+                };
+                Value::Map(fields.iter().map(field).collect())
+            }
+        };
+        Self { at: At::NOWHERE, value }
+    }
+
+    /// The same as JSON, but for numbers that are not counts: no field that is read is such a one.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null | Value::Number => serde_json::Value::Null,
+            Value::Flag(flag) => (*flag).into(),
+            Value::Count(count) => (*count).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            // What is nothing is not there.
+            Value::Map(fields) => fields
+                .iter()
+                .filter(|(_, value)| !matches!(value.value, Value::Null))
+                .map(|(key, value)| (key.name.clone(), value.to_json()))
+                .collect(),
+        }
+    }
+
     fn shift(&mut self, lines: u64) {
         self.at.line += lines;
         match &mut self.value {
@@ -122,7 +163,7 @@ impl Node {
     }
 
     /// What it is, for a person.
-    pub(super) fn described(&self) -> &'static str {
+    pub(crate) fn described(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
             Value::Flag(_) => "true or false",

@@ -1,0 +1,151 @@
+//! What an `Upstream` says, as an upstream of the catalog.
+
+use catalog::model::{Protocol, Tls, UpstreamSpec};
+
+use super::services::ServiceSpec;
+use super::types::{Consul, Kube, Spec, Static};
+use super::{Metadata, Surroundings};
+use crate::resources::fields::{Field, Remarks};
+use crate::resources::shape::Reference;
+use crate::sources::hints;
+use crate::sources::hosts::{At, Host, Like, Target};
+
+/// Gloo's own switch for function discovery, a label on the resource or in its discovery metadata.
+const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
+/// What our own annotations begin with.
+const ANNOTATION: &str = "portolan.dev/";
+/// The port whose hosts speak TLS unless `useTls` says something else.
+const TLS_PORT: u16 = 443;
+/// Kinds of upstreams that are in the catalog and that nothing can be called of yet.
+const WITHOUT_CALLS: [(&str, &str); 2] =
+    [("aws", "its functions are not listed yet"), ("awsEc2", "its instances are not looked for yet")];
+
+/// The upstream that `spec`, read from `field`, describes.
+pub(super) fn described(
+    metadata: Metadata,
+    spec: &Spec,
+    field: &Field<'_>,
+    around: &Surroundings,
+    remarks: &mut Remarks,
+) -> Target {
+    let mut made = UpstreamSpec { labels: metadata.labels, ..UpstreamSpec::default() };
+    made.labels.extend(spec.discovery_metadata.iter().flat_map(|known| known.labels.clone()));
+    made.rest_base_path = spec.rest.as_ref().and_then(|rest| rest.base_path.as_deref()).map(without_slash);
+    made.tls = spec.ssl_config.as_ref().map(|ssl| ssl.tls());
+    let namespace = metadata.namespace.as_deref();
+    if let Some(secret) = spec.ssl_config.as_ref().and_then(|ssl| ssl.secret_ref.as_ref()) {
+        let name = named(secret, namespace, around, field, &["sslConfig", "secretRef"], remarks);
+        made.tls.get_or_insert_default().secret = Some(name);
+    }
+    let (mut hosts, mut like) = (Vec::new(), None);
+    match (&spec.fixed, &spec.kube, &spec.consul) {
+        (Some(fixed), ..) => hosts = of_hosts(fixed, &mut made, field, remarks),
+        (_, Some(kube), _) => like = Some(of_kube(kube, &mut made, around)),
+        (.., Some(consul)) => like = Some(of_consul(consul, &mut made)),
+        _ => {}
+    }
+    for (kind, lack) in WITHOUT_CALLS {
+        if field.has(kind) {
+            remarks.warning(field.place(&[kind]), format!("spec.{kind}: {lack}; the upstream has no endpoints"));
+        }
+    }
+    if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
+        match hints::switch(value) {
+            Ok(on) => made.hints.discovery = Some(on),
+            Err(message) => remarks.error(metadata.at, format!("label {DISCOVERY_LABEL}: {message}")),
+        }
+    }
+    for (at, name, value) in metadata.annotations {
+        let Some(hint) = name.strip_prefix(ANNOTATION) else { continue };
+        if let Err(message) = hints::apply(&mut made, hint, &value) {
+            remarks.error(at, format!("metadata.annotations[{name:?}]: {message}"));
+        }
+    }
+    Target { key: metadata.key, name: metadata.name, namespace: metadata.namespace, spec: made, hosts, like }
+}
+
+fn of_hosts(fixed: &Static, made: &mut UpstreamSpec, field: &Field<'_>, remarks: &mut Remarks) -> Vec<Host> {
+    says(fixed.service_spec.as_ref(), made);
+    let host = |host: &super::types::Host| Host {
+        at: At::new(&host.addr),
+        port: host.port.0,
+        weight: host.load_balancing_weight.unwrap_or(1),
+    };
+    let hosts: Vec<_> = fixed.hosts.iter().map(host).collect();
+    let ssl = made.tls.take();
+    let tls = fixed.use_tls.unwrap_or(ssl.is_some() || hosts.iter().any(|host| host.port == TLS_PORT));
+    made.host = hosts.iter().find_map(name_of);
+    if tls {
+        let mut ssl = ssl.unwrap_or_default();
+        let mut names =
+            fixed.hosts.iter().zip(&hosts).filter_map(|(said, host)| said.sni_addr.clone().or_else(|| name_of(host)));
+        let first = names.next();
+        if ssl.server_name.is_none() && names.any(|name| Some(&name) != first.as_ref()) {
+            let at = field.place(&["static", "hosts"]);
+            remarks.warning(at, "spec.static.hosts: have several names; all are asked for the first one in TLS");
+        }
+        ssl.server_name = ssl.server_name.or(first);
+        made.tls = Some(ssl).filter(|ssl| *ssl != Tls::default());
+    }
+    made.protocol = Some(if tls { Protocol::Https } else { Protocol::Http });
+    hosts
+}
+
+fn of_kube(kube: &Kube, made: &mut UpstreamSpec, around: &Surroundings) -> Like {
+    says(kube.service_spec.as_ref(), made);
+    made.protocol = made.tls.as_ref().map(|_| Protocol::Https);
+    let Kube { service_name: name, service_namespace: namespace, service_port: port, .. } = kube;
+    Like {
+        kind: "kubernetes".into(),
+        instance: around.cluster.clone(),
+        key: format!("{namespace}/{name}:{}", port.0).into(),
+        name: format!("{namespace}-{name}-{}", port.0),
+        with: Vec::new(),
+        without: Vec::new(),
+    }
+}
+
+fn of_consul(consul: &Consul, made: &mut UpstreamSpec) -> Like {
+    says(consul.service_spec.as_ref(), made);
+    made.protocol = made.tls.as_ref().map(|_| Protocol::Https);
+    Like {
+        kind: "consul".into(),
+        instance: None,
+        key: consul.service_name.as_str().into(),
+        name: consul.service_name.clone(),
+        with: consul.instance_tags.clone(),
+        without: consul.instance_blacklist_tags.clone(),
+    }
+}
+
+/// The name under which the keyring has what a Secret holds.
+fn named(
+    secret: &Reference,
+    namespace: Option<&str>,
+    around: &Surroundings,
+    field: &Field<'_>,
+    place: &[&str],
+    remarks: &mut Remarks,
+) -> String {
+    if around.secrets.is_none() {
+        let path = place.join(".");
+        remarks.warning(field.place(place), format!("spec.{path}: Secrets are read for resources of a cluster alone"));
+    }
+    let namespace = secret.namespace.as_deref().or(namespace).unwrap_or("default");
+    format!("{}/{namespace}/{}", around.secrets.as_deref().unwrap_or("nowhere"), secret.name)
+}
+
+fn says(service: Option<&ServiceSpec>, made: &mut UpstreamSpec) {
+    made.hints.openapi = service.and_then(ServiceSpec::document).map(str::to_owned);
+}
+
+fn without_slash(path: &str) -> String {
+    path.trim_end_matches('/').to_owned()
+}
+
+fn name_of(host: &Host) -> Option<String> {
+    match &host.at {
+        At::Name(name) => Some(name.to_string()),
+        At::Address(_) => None,
+    }
+}
