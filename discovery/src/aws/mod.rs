@@ -6,6 +6,7 @@
 //! - Keys are in no record, log line, error or `Debug` text.
 //! - Without a configuration all is as AWS's own tools have it: the same variables, files, roles and endpoints.
 
+mod asked;
 mod call;
 mod credentials;
 mod endpoint;
@@ -17,7 +18,9 @@ mod place;
 mod profile;
 mod settings;
 
+pub(crate) use asked::asked;
 pub use endpoint::{Endpoint, Service};
+pub(crate) use error::told;
 pub use error::{AwsError, Trouble};
 pub use identity::Identity;
 pub use pace::{Lane, Pace};

@@ -26,6 +26,12 @@ pub(super) fn read(name: Option<&str>, variable: impl Fn(&str) -> Option<String>
     })
 }
 
+/// A file of AWS's tools in the home folder, if there is one.
+pub(super) fn at_home(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let folder = PathBuf::from(variable("HOME")?).join(".aws");
+    ["config", "credentials"].into_iter().map(|file| folder.join(file)).find(|file| file.is_file())
+}
+
 fn parse(text: &str, name: &str) -> Profile {
     let (mut profile, mut is_here) = (Profile::default(), false);
     for line in text.lines() {
