@@ -11,11 +11,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
 
+use crate::aws;
 use crate::board::State;
 use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
-use crate::sources::{consul, files, fixed, hosts, kubernetes};
+use crate::sources::{consul, ec2, files, fixed, hosts, kubernetes};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
 
@@ -32,8 +33,13 @@ pub(crate) struct Stage {
 type SetUp = fn() -> BoxFuture<'static, Stage>;
 
 /// How each kind is put on the stage, by the kind's name in the registry.
-const STAGES: &[(&str, SetUp)] =
-    &[("static", on_the_command_line), ("files", in_a_folder), ("kubernetes", in_kubernetes), ("consul", in_consul)];
+const STAGES: &[(&str, SetUp)] = &[
+    ("static", on_the_command_line),
+    ("files", in_a_folder),
+    ("kubernetes", in_kubernetes),
+    ("consul", in_consul),
+    ("ec2", in_ec2),
+];
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_source_sits_the_exam() {
@@ -139,6 +145,16 @@ fn in_consul() -> BoxFuture<'static, Stage> {
         let in_use = watch::channel(consul::InUse::default()).1;
         let source = Box::new(consul::Consul::new(SourceId::new("consul", ""), settings, in_use));
         Stage { source, listed: by_name, fail: Box::new(move || drop(agent)) }
+    })
+}
+
+fn in_ec2() -> BoxFuture<'static, Stage> {
+    Box::pin(async {
+        let server = aws::testing::server(|_| reply(200, "", ec2::testing::answer(&["one", "two"]))).await;
+        let places = aws::testing::places(&server, "");
+        let settings = ec2::Settings::new(&ec2::RawSettings::default()).unwrap();
+        let source = Box::new(ec2::Ec2::new(SourceId::new("ec2", ""), places, settings));
+        Stage { source, listed: |name| (name.to_owned(), format!("ec2-{name}")), fail: Box::new(move || drop(server)) }
     })
 }
 

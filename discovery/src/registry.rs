@@ -11,6 +11,7 @@ use crate::aws::{self, Aws, is_region};
 use crate::source::Source;
 use crate::sources::aws::{self as lambda, Lambda};
 use crate::sources::consul::{self, Consul, InUse};
+use crate::sources::ec2::{self, Ec2};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
 use crate::sources::{files, fixed};
 
@@ -64,6 +65,13 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
         by: "--source aws[=REGION,…], the section aws, AWS_REGION, AWS_PROFILE",
         selectable: true,
         open: open_aws,
+    },
+    SourceKind {
+        name: "ec2",
+        about: "instances in EC2, grouped by a tag",
+        by: "--source ec2[=REGION,…], the section aws, AWS_REGION, AWS_PROFILE",
+        selectable: true,
+        open: open_ec2,
     },
 ];
 
@@ -256,6 +264,17 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }
 
+fn open_ec2(settings: &Settings) -> Result<Opened, SettingsError> {
+    let unusable = |error: aws::SettingsError| SettingsError::Unusable("ec2", error.to_string());
+    let (places, note) = aws::asked(settings, "ec2").map_err(unusable)?;
+    let own = ec2::Settings::new(&settings.aws.raw().ec2).map_err(unusable)?;
+    let sources = match places.is_empty() {
+        true => Vec::new(),
+        false => vec![Box::new(Ec2::new(SourceId::new("ec2", ""), places, own)) as Box<dyn Source>],
+    };
+    Ok(Opened { sources, note })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,10 +330,47 @@ mod tests {
     }
 
     #[test]
+    fn aws_is_asked_where_a_flag_a_section_or_the_environment_says_so() {
+        let check =
+            |asked: &[&str], section: &str, environment: fn(&str) -> Option<String>, wanted: Result<&str, &str>| {
+                let texts: Vec<_> = asked.iter().map(|asked| (*asked).to_owned()).collect();
+                let aws = Aws::new(serde_saphyr::from_str(section).unwrap()).unwrap();
+                let settings =
+                    Settings { asked: Asked::each(&texts), aws, environment: Some(environment), ..Settings::default() };
+                let opened = open(&settings).map(|mut all| all.pop().unwrap().1);
+                match (opened, wanted) {
+                    (Ok(opened), Ok(note)) => {
+                        assert_eq!(
+                            (opened.note.as_str(), opened.sources.len()),
+                            (note, usize::from(note.starts_with("watch")))
+                        );
+                    }
+                    (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                    (opened, _) => panic!("{:?}", opened.map(|opened| opened.note)),
+                }
+            };
+        let nothing = |_: &str| None;
+        let region = |name: &str| (name == "AWS_REGION").then(|| "eu-west-1".to_owned());
+        let profile = |name: &str| (name == "AWS_PROFILE").then(|| "prod".to_owned());
+        let two = "{regions: [eu-west-1], identities: [{name: prod}, {name: test, regions: [cn-north-1]}]}";
+        check(&[], "{}", nothing, Ok("not asked for, and neither AWS_REGION nor AWS_PROFILE is set"));
+        check(&[], "{}", region, Ok("watching eu-west-1"));
+        check(&[], "{}", profile, Ok("no region is named: give AWS_REGION, aws.regions or --source ec2=REGION"));
+        check(&["ec2"], "{}", nothing, Err("no region is named"));
+        check(&["none"], two, region, Ok("not asked for, and neither AWS_REGION nor AWS_PROFILE is set"));
+        check(&["ec2"], "{}", region, Ok("watching eu-west-1"));
+        check(&["ec2=us-east-1", "us-east-2", "consul"], "{}", region, Ok("watching us-east-1, us-east-2"));
+        check(&["ec2=us-east-1", "ec2=us-east-2"], "{}", region, Ok("watching us-east-1, us-east-2"));
+        check(&[], two, nothing, Ok("watching prod/eu-west-1, test/cn-north-1"));
+        check(&["ec2=x.evil.example/"], "{}", region, Err("is no region"));
+        check(&["ec2"], "{ec2: {interval: 0}}", region, Err("aws.ec2.interval"));
+    }
+
+    #[test]
     fn an_unknown_kind_is_refused_with_those_that_are_known() {
         let settings = Settings { asked: vec!["zookeeper=localhost".into()], ..Settings::default() };
         let error = opened(&settings).unwrap_err();
-        assert_eq!(error, "there is no source \"zookeeper\"; known are kubernetes, consul, aws, none");
+        assert_eq!(error, "there is no source \"zookeeper\"; known are kubernetes, consul, aws, ec2, none");
     }
 
     #[test]

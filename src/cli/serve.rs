@@ -45,7 +45,7 @@ pub(crate) struct ServeArgs {
     /// An upstream: http://, https://, grpc:// or grpcs://, with a base path where there is one; repeatable
     #[arg(long = "upstream", value_name = "NAME=URL")]
     pub(crate) upstreams: Vec<String>,
-    /// A source to watch: kubernetes[=CONTEXT|URL], consul[=ADDRESS], or none; repeatable. Any ends the search for others
+    /// A source to watch: kubernetes[=CONTEXT|URL], consul[=ADDRESS], ec2[=REGION,…], or none; repeatable. Any ends the search for others
     #[arg(long = "source", value_name = "KIND[=ADDRESS]", env = "PORTOLAN_SOURCE", value_delimiter = ',')]
     pub(crate) sources: Vec<String>,
     /// Threads that carry requests (default: one for each core)

@@ -9,13 +9,19 @@ use serde_json::Value;
 use crate::{http, port, process::Process};
 
 /// What decides where the daemon looks for sources when no flag says so: its tests say so, or want none.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 15] = [
     "KUBECONFIG",
     "CONSUL_HTTP_ADDR",
     "CONSUL_HTTP_TOKEN",
     "AWS_REGION",
     "AWS_PROFILE",
+    "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",

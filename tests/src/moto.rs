@@ -67,13 +67,13 @@ impl Moto {
 
     /// Runs `script`, Python that has `boto3` and `client(service, region)`; what it prints last, in JSON, is returned.
     pub async fn boto(&self, script: &str) -> Value {
-        let mut command = tokio::process::Command::new(named("PORTOLAN_TEST_PYTHON"));
+        let mut command = Command::new(named("PORTOLAN_TEST_PYTHON"));
         let preface = format!(
-            "import boto3, json\ndef client(service, region):\n    return boto3.client(service, region_name=region, endpoint_url={:?})\n",
+            "import boto3, json\nurl = {:?}\ndef client(service, region):\n    return boto3.client(service, region_name=region, endpoint_url=url)\n",
             self.url()
         );
         command.args(["-c", &format!("{preface}{script}")]).env_clear().envs(KEYS);
-        let output = command.output().await.unwrap_or_else(|error| panic!("python for boto3: {error}"));
+        let output = command.output().unwrap_or_else(|error| panic!("python for boto3: {error}"));
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "boto3: {errors}\n{script}");
         let text = String::from_utf8_lossy(&output.stdout);

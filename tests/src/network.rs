@@ -3,7 +3,9 @@
 //! It is the namespace of a process that only waits, so that it goes away however the test ends.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
@@ -41,10 +43,17 @@ impl Network {
     }
 
     /// A command that runs there.
-    pub fn command(&self, program: &std::path::Path) -> Command {
+    pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.file())).arg(program);
         command
+    }
+
+    /// Gives it another address.
+    pub fn add(&self, address: IpAddr) {
+        let mut command = self.command(Path::new("ip"));
+        let status = command.args(["address", "add", &address.to_string(), "dev", "lo"]).status();
+        assert!(status.is_ok_and(|status| status.success()), "no address {address} in a network of its own");
     }
 
     fn file(&self) -> String {

@@ -17,6 +17,10 @@ mod pace;
 mod place;
 mod profile;
 mod settings;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use asked::asked;
 pub use endpoint::{Endpoint, Service};

@@ -187,9 +187,11 @@ impl Place {
 
     /// A call of a Query API, in its turn: an action with its parameters. The answer is XML.
     pub async fn query(&self, service: Service, action: &str, parameters: &[(&str, &str)]) -> Result<Bytes, AwsError> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", action).extend_pairs(parameters);
-        self.call(Lane::Fast, service, action, FORM, None, form.finish()).await
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", action)
+            .extend_pairs(parameters)
+            .finish();
+        self.call(Lane::Fast, service, action, FORM, None, form).await
     }
 
     /// A call of a JSON service, in its turn: its target, such as `ResourceGroupsTaggingAPI_20170126.GetResources`.

@@ -10,6 +10,7 @@ mod consul_source;
 mod corpus;
 mod daemon;
 mod durable;
+mod ec2;
 mod fuzz;
 mod kill;
 mod kubernetes;

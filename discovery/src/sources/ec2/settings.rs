@@ -105,6 +105,15 @@ impl From<&str> for Filter {
     }
 }
 
+impl Filter {
+    /// Whether one of these tags is as it wants.
+    pub(super) fn takes<'t>(&self, mut tags: impl Iterator<Item = (&'t str, &'t str)>) -> bool {
+        tags.any(|(key, value)| {
+            key.eq_ignore_ascii_case(&self.key) && self.value.as_deref().is_none_or(|wanted| wanted == value)
+        })
+    }
+}
+
 impl std::fmt::Display for Filter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.value {

@@ -1,0 +1,58 @@
+//! Reads one region as one identity, over and over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use tokio::time::sleep;
+
+use super::limits;
+use super::wire::{Instance, parse};
+use crate::aws::{AwsError, Place, Service, Trouble};
+use crate::backoff::jitter;
+
+/// The version of EC2's API that is spoken: its only one for years.
+const VERSION: &str = "2016-11-15";
+
+/// The running instances of `place` as each list of them has them, or why there is no list.
+pub(super) fn polled(place: &Place, interval: Duration) -> impl Stream<Item = Result<Vec<Instance>, AwsError>> {
+    unfold((Duration::ZERO, 0), move |(wait, failures)| async move {
+        sleep(wait).await;
+        let listed = list(place).await;
+        let next = match listed {
+            Ok(_) => (jitter(interval), 0),
+            Err(_) => (limits::FAILED.wait(failures + 1), failures + 1),
+        };
+        Some((listed, next))
+    })
+}
+
+/// All running instances; a list that breaks off halfway is none.
+async fn list(place: &Place) -> Result<Vec<Instance>, AwsError> {
+    let mut instances = BTreeMap::new();
+    let mut next: Option<String> = None;
+    for _ in 0..limits::PAGES {
+        let mut parameters = vec![
+            ("Version", VERSION),
+            ("MaxResults", limits::PAGE),
+            ("Filter.1.Name", "instance-state-name"),
+            ("Filter.1.Value.1", "running"),
+        ];
+        parameters.extend(next.as_deref().map(|token| ("NextToken", token)));
+        let answer = place.query(Service::Ec2, "DescribeInstances", &parameters).await?;
+        let page = parse(&answer)
+            .map_err(|text| unreadable(place, format!("the answer is not what EC2 documents: {text}")))?;
+        // What moved between two pages while they were read is on both.
+        instances.extend(page.instances.into_iter().map(|instance| (instance.id.clone(), instance)));
+        next = page.next;
+        if next.is_none() {
+            return Ok(instances.into_values().collect());
+        }
+    }
+    Err(unreadable(place, format!("there are more than {} pages", limits::PAGES)))
+}
+
+fn unreadable(place: &Place, text: String) -> AwsError {
+    AwsError::new(format!("list the instances of {}", place.name()), Trouble::Unreadable, text)
+}
