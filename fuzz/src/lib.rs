@@ -8,6 +8,7 @@ mod bound;
 mod descriptors;
 mod documents;
 mod function_urls;
+mod lambda_answers;
 mod records;
 
 pub use arguments::arguments;
@@ -15,6 +16,7 @@ pub use backups::backups;
 pub use descriptors::descriptors;
 pub use documents::documents;
 pub use function_urls::function_urls;
+pub use lambda_answers::lambda_answers;
 pub use records::records;
 
 /// Runs `work` to its end. Nothing that is fuzzed waits for time or the network.

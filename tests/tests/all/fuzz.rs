@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 type Row = (&'static str, fn(&[u8]), usize);
 
 /// All targets.
-const TARGETS: [Row; 6] = [
+const TARGETS: [Row; 7] = [
     ("arguments", bodies::arguments, 10),
     ("backups", bodies::backups, 5),
     ("descriptors", bodies::descriptors, 10),
     ("documents", bodies::documents, 10),
     ("function_urls", bodies::function_urls, 10),
+    ("lambda_answers", bodies::lambda_answers, 10),
     ("records", bodies::records, 10),
 ];
 
@@ -67,6 +68,11 @@ fn documents() {
 #[test]
 fn function_urls() {
     check("function_urls");
+}
+
+#[test]
+fn lambda_answers() {
+    check("lambda_answers");
 }
 
 #[test]

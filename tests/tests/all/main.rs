@@ -13,6 +13,7 @@ mod durable;
 mod fuzz;
 mod kill;
 mod kubernetes;
+mod lambda;
 mod prism;
 mod rolling;
 mod rooms;
