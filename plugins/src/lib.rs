@@ -17,8 +17,8 @@ pub mod registry;
 pub mod tls;
 
 pub use call::{
-    Answer, Arguments, BodyMap, BoundCall, Caller, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Passes,
-    Reply, Whole,
+    Answer, Arguments, BodyMap, BoundCall, Caller, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody,
+    Passes, Reply, Whole,
 };
 pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};

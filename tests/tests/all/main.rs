@@ -14,6 +14,7 @@ mod ec2;
 mod fuzz;
 mod kill;
 mod kubernetes;
+mod lambda;
 mod prism;
 mod rolling;
 mod rooms;

@@ -86,6 +86,34 @@ fn what_the_binding_sets_wins() {
 }
 
 #[test]
+fn where_a_header_is_a_command_only_the_bindings_own_go() {
+    run(async {
+        let binding = json!({"headers": [["x-mine", "a"]], "passes": "nothing", "intake": "whole"});
+        let headers = [
+            ("x-amz-invocation-type", "Event"),
+            ("authorization", "Bearer caller"),
+            ("content-type", "text/plain"),
+            ("request-timeout", "3"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        let seen = seen(binding, Method::POST, &headers, "not JSON").await;
+        let names: Vec<_> = seen["headers"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!((names, &seen["body"]), (vec!["content-length", "host", "x-mine"], &json!("not JSON")));
+    });
+}
+
+#[test]
+fn what_is_asked_of_the_binding_goes_no_further() {
+    run(async {
+        let headers = [("portolan-log-tail", "1"), ("portolan-lambda-dry-run", "1"), ("portolan-other", "1")];
+        let seen = seen(json!({}), Method::GET, &headers, "").await;
+        let ours: Vec<_> =
+            seen["headers"].as_object().unwrap().keys().filter(|name| name.starts_with("portolan")).collect();
+        assert!(ours.is_empty(), "{ours:?}");
+    });
+}
+
+#[test]
 fn cookies_arrive_as_one_field() {
     run(async {
         let backend = Backend::echo(Speaks::Http1).await;

@@ -32,7 +32,10 @@ pub(super) fn of(call: &Call, head: &mut response::Parts) -> Answer {
             _ => "it answered with an error",
         };
         let log = log.and_then(|log| said(log.as_bytes()));
-        return Answer::Whole { limit: MAX_ANSWER, finish: Box::new(move |whole| Err(failed(detail, &whole.body, log))) };
+        return Answer::Whole {
+            limit: MAX_ANSWER,
+            finish: Box::new(move |whole| Err(failed(detail, &whole.body, log))),
+        };
     }
     if let Some(log) = log {
         head.headers.insert(&PORTOLAN_LOG, log);

@@ -70,9 +70,8 @@ impl Call {
             serde_json::from_str(function.binding.get()).map_err(|e| BindError(format!("the binding: {e}")))?;
         let aws = spec.aws.as_ref().ok_or_else(|| BindError("the upstream is not in AWS".into()))?;
         let host = spec.host.as_deref().ok_or_else(|| BindError("the upstream has no host".into()))?;
-        let target = |operation| {
-            Target::new(host, &spec.base_path, operation, &binding.function, binding.qualifier.as_deref())
-        };
+        let target =
+            |operation| Target::new(host, &spec.base_path, operation, &binding.function, binding.qualifier.as_deref());
         Ok(Self {
             invoke: target(INVOKE)?,
             stream: binding.streaming.then(|| target(INVOKE_STREAM)).transpose()?,
@@ -106,23 +105,13 @@ impl BoundCall for Call {
     fn request(&self, arguments: Arguments<'_>) -> Result<Outgoing, Problem> {
         let invocation = Invocation::of(arguments.headers)?;
         let now = SystemTime::now();
-        let (made, given);
-        let (body, payload): (_, &[u8]) = match &self.event {
-            Some(shape) => {
-                made = payload::within(shape.event(&arguments, now)?, invocation.limit())?;
-                (OutgoingBody::Full(made.clone()), &made)
-            }
-            None => match payload::with_query(&arguments, &self.coerce)? {
-                Some(joined) => {
-                    made = payload::within(joined, invocation.limit())?;
-                    (OutgoingBody::Full(made.clone()), &made)
-                }
-                None => {
-                    given = payload::of(arguments.content);
-                    (OutgoingBody::Stream, given)
-                }
-            },
+        // What is made here; else the caller's body is the payload, and is not touched.
+        let made = match &self.event {
+            Some(shape) => Some(shape.event(&arguments, now)?),
+            None => payload::with_query(&arguments, &self.coerce)?,
         };
+        let made = made.map(|made| payload::within(made, invocation.limit())).transpose()?;
+        let payload = made.as_deref().unwrap_or_else(|| payload::of(arguments.content));
         let target = self.stream.as_ref().filter(|_| invocation.waits()).unwrap_or(&self.invoke);
         let mut headers = self.signer.sign(now, target, invocation.said(), payload)?;
         headers.insert(header::CONTENT_TYPE, JSON);
@@ -131,7 +120,7 @@ impl BoundCall for Call {
             path: target.path.clone(),
             headers,
             passes: Passes::Nothing,
-            body,
+            body: made.map_or(OutgoingBody::Stream, OutgoingBody::Full),
             reply: Reply::Usual,
             secrets: Vec::new(),
             fit: Fit::Unasked,

@@ -57,7 +57,10 @@ pub(super) fn with_query(arguments: &Arguments<'_>, coerce: &Coerce) -> Result<O
     let given = parse(query, coerce).map_err(Problem::of_arguments)?;
     let twice = given.keys().filter(|name| members.contains_key(*name));
     let faults: Vec<_> = twice
-        .map(|name| Fault { pointer: pointer([name.as_str()]), detail: "is given in the body and as a parameter".into() })
+        .map(|name| Fault {
+            pointer: pointer([name.as_str()]),
+            detail: "is given in the body and as a parameter".into(),
+        })
         .collect();
     if !faults.is_empty() {
         return Err(Problem::of_arguments(faults));

@@ -168,7 +168,12 @@ mod tests {
         use Reason as R;
         const TYPE: &str = "x-amzn-errortype";
         for (status, headers, body, reason) in [
-            (403, &[(TYPE, "AccessDeniedException")][..], r#"{"Message":"User: arn:aws:iam::1:user/x"}"#, R::CredentialsRefused),
+            (
+                403,
+                &[(TYPE, "AccessDeniedException")][..],
+                r#"{"Message":"User: arn:aws:iam::1:user/x"}"#,
+                R::CredentialsRefused,
+            ),
             (403, &[(TYPE, "ExpiredTokenException:http://internal")], "", R::CredentialsRefused),
             (400, &[], r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#, R::CredentialsRefused),
             (403, &[], "not json", R::CredentialsRefused),
@@ -197,7 +202,10 @@ mod tests {
     fn throttles_say_when_to_ask_again() {
         for (headers, expected) in [(&[][..], "1"), (&[("retry-after", "7")], "7"), (&[("retry-after", "soon")], "1")] {
             let (reason, _, after) = check(429, headers, r#"{"Reason":"ConcurrentInvocationLimitExceeded"}"#);
-            assert_eq!((reason, after.as_ref().map(HeaderValue::as_bytes)), (Reason::Throttled, Some(expected.as_bytes())));
+            assert_eq!(
+                (reason, after.as_ref().map(HeaderValue::as_bytes)),
+                (Reason::Throttled, Some(expected.as_bytes()))
+            );
         }
     }
 

@@ -87,7 +87,9 @@ impl Head {
         let mut headers = HeaderMap::new();
         if shape != Event::ApiGatewayV2 {
             for (name, values) in object(members.remove("multiValueHeaders"), "multiValueHeaders")? {
-                let Value::Array(values) = values else { return Err(malformed("a member of multiValueHeaders is no list")) };
+                let Value::Array(values) = values else {
+                    return Err(malformed("a member of multiValueHeaders is no list"));
+                };
                 for value in values {
                     put(&mut headers, &name, &value, true)?;
                 }
@@ -124,7 +126,9 @@ impl Head {
 
 fn status(code: &Value) -> Result<StatusCode, Problem> {
     let number = match code {
-        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as u64)),
+        Value::Number(number) => {
+            number.as_u64().or_else(|| number.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as u64))
+        }
         Value::String(text) => text.parse().ok(),
         _ => None,
     };

@@ -33,6 +33,10 @@ impl Target {
         let function = utf8_percent_encode(function, ENCODED);
         let path = format!("{base}/{version}/functions/{function}/{verb}");
         let query = qualifier.map(|of| format!("Qualifier={}", utf8_percent_encode(of, ENCODED))).unwrap_or_default();
+        // AWS would sign a path in which these were resolved.
+        if path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(BindError(format!("{path} is no path to a function")));
+        }
         // What is signed has the path encoded once more.
         let signed = utf8_percent_encode(&path, ENCODED_PATH);
         let canonical = format!("POST\n{signed}\n{query}\nhost:{host}\nx-amz-date:");

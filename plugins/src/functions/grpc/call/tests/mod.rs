@@ -94,7 +94,14 @@ fn request(
     query: Option<&str>,
     given: &[(&str, &str)],
 ) -> Result<Outgoing, Problem> {
-    call.request(Arguments { method: &Verb::POST, query, headers: &headers(given), content, unchecked: false, caller: Caller::default() })
+    call.request(Arguments {
+        method: &Verb::POST,
+        query,
+        headers: &headers(given),
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    })
 }
 
 /// The messages of a body, in JSON.

@@ -68,7 +68,9 @@ impl<'a> Parts<'a> {
             domain,
             request_id: caller.request_id.map(text).unwrap_or_default(),
             account,
-            time: Timestamp::try_from(now).map(|t| t.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()).unwrap_or_default(),
+            time: Timestamp::try_from(now)
+                .map(|t| t.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string())
+                .unwrap_or_default(),
             epoch: now.duration_since(UNIX_EPOCH).map_or(0, |past| past.as_millis() as u64),
         }
     }

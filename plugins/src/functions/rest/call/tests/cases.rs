@@ -134,7 +134,7 @@ fn run(fixture: &Fixture, case: &Case) -> Result<Outgoing, Problem> {
             Content::Json(json.as_deref().or(case.raw.as_deref()).unwrap_or_default().as_bytes())
         }
         Intake::Stream => Content::Stream,
-        Intake::Map => unreachable!(),
+        Intake::Map | Intake::Whole { .. } => unreachable!(),
     };
     fixture.request(&method, case.query.as_deref(), &headers, content)
 }

@@ -125,7 +125,14 @@ fn a_costly_schema_can_be_called() {
     let call = bind(json!({ "$defs": levels, "oneOf": [{ "type": "null" }, next(0)] })).unwrap();
     let (headers, method) = (HeaderMap::new(), Method::POST);
     let content = Content::Json(br#"{"q":"x"}"#);
-    let arguments = Arguments { method: &method, query: None, headers: &headers, content, unchecked: false, caller: Caller::default() };
+    let arguments = Arguments {
+        method: &method,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    };
     assert_eq!(call.request(arguments).unwrap().fit, Fit::Unchecked);
 }
 
@@ -218,8 +225,15 @@ fn an_authors_mistake_costs_itself_only() {
         let body = json!({ "q": value }).to_string();
         let headers = HeaderMap::new();
         let content = Content::Json(body.as_bytes());
-        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false, caller: Caller::default() })
-            .is_err()
+        call.request(Arguments {
+            method: &Method::POST,
+            query: None,
+            headers: &headers,
+            content,
+            unchecked: false,
+            caller: Caller::default(),
+        })
+        .is_err()
     };
     for schema in [
         json!({ "type": "integer", "pattern": "(" }),
@@ -240,8 +254,14 @@ fn a_pattern_that_backtracks_has_a_limit() {
     let headers = HeaderMap::new();
     let begin = std::time::Instant::now();
     let content = Content::Json(body.as_bytes());
-    let result =
-        call.request(Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false, caller: Caller::default() });
+    let result = call.request(Arguments {
+        method: &Method::POST,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    });
     assert!(result.is_err());
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
