@@ -56,6 +56,9 @@ pub struct Status {
     pub lag: Option<u64>,
     /// How often it was run again.
     pub restarts: u64,
+    /// When each part of what it tells was read, where parts are read at their own times: of several readings the oldest.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub as_of: BTreeMap<String, Timestamp>,
     /// What the place has and the source does not list, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, String>,
@@ -197,6 +200,11 @@ impl Board {
         });
     }
 
+    /// A part of what `source` tells was read then.
+    pub(crate) fn as_of(&self, source: &SourceId, part: &str, read: Timestamp) {
+        self.change(source, |row| _ = row.status.as_of.insert(part.to_owned(), read));
+    }
+
     pub(crate) fn stopped(&self, source: &SourceId) {
         self.change(source, |row| row.status.enter(State::Stopped));
     }
@@ -227,6 +235,7 @@ fn starting(source: &SourceId) -> Status {
         endpoints: 0,
         lag: None,
         restarts: 0,
+        as_of: BTreeMap::new(),
         left_out: BTreeMap::new(),
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::aws::{self, Aws, is_region};
 use crate::source::Source;
+use crate::sources::aws::{self as lambda, Lambda};
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::ec2::{self, Ec2};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
@@ -57,6 +58,13 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
         by: "--source consul[=ADDRESS], CONSUL_HTTP_ADDR",
         selectable: true,
         open: open_consul,
+    },
+    SourceKind {
+        name: "aws",
+        about: "Lambda functions, with their versions and aliases",
+        by: "--source aws[=REGION,…], the section aws, AWS_REGION, AWS_PROFILE",
+        selectable: true,
+        open: open_aws,
     },
     SourceKind {
         name: "ec2",
@@ -224,6 +232,17 @@ fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
     Ok(opened)
 }
 
+fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
+    let unusable = |error: aws::SettingsError| SettingsError::Unusable("aws", error.to_string());
+    let (places, note) = aws::asked(settings, "aws").map_err(unusable)?;
+    let own = lambda::Settings::new(&settings.aws.raw().lambda).map_err(unusable)?;
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    if !places.is_empty() {
+        sources.push(Box::new(Lambda::new(SourceId::new("aws", ""), places, own, settings.keyring.clone())));
+    }
+    Ok(Opened { sources, note })
+}
+
 fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
     let variable = |name: &str| settings.variable(name);
     let unusable = |cause: String| SettingsError::Unusable("kubernetes", cause);
@@ -355,7 +374,7 @@ mod tests {
     fn an_unknown_kind_is_refused_with_those_that_are_known() {
         let settings = Settings { asked: vec!["zookeeper=localhost".into()], ..Settings::default() };
         let error = opened(&settings).unwrap_err();
-        assert_eq!(error, "there is no source \"zookeeper\"; known are kubernetes, consul, ec2, none");
+        assert_eq!(error, "there is no source \"zookeeper\"; known are kubernetes, consul, aws, ec2, none");
     }
 
     #[test]

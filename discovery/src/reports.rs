@@ -6,6 +6,7 @@ use catalog::model::{Description, Function, Kind, Origin, SourceId, Upstream, Up
 use catalog::report::{Listed, ListedFunctions, Over, Receipt, Report};
 use catalog::snapshot::UpstreamEntry;
 use catalog::{Catalog, CatalogError, Snapshot};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -74,6 +75,11 @@ impl Reports {
     /// One part of the place, such as a data centre, fails while the rest goes on; `None` when it does no more.
     pub fn part(&self, part: &str, failure: Option<String>) {
         self.board.part(&self.source, part, failure);
+    }
+
+    /// One part of what the source tells was read then, the oldest of it where it is read piece by piece.
+    pub fn as_of(&self, part: &str, read: Timestamp) {
+        self.board.as_of(&self.source, part, read);
     }
 
     /// What the place has and the source does not list, each with the rule or fault that left it out; replaces what was said before.

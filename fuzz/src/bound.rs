@@ -30,7 +30,7 @@ fn complete(schema: &Value, description: &Description) -> Value {
 }
 
 /// The catalog's record of it; what binding does not look at is as in a new one.
-fn function(kind: &dyn FunctionKind, described: &Described) -> Function {
+pub(crate) fn function(kind: &dyn FunctionKind, described: &Described) -> Function {
     Function {
         name: described.name.as_str().into(),
         kind: kind.kind(),

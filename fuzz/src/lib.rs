@@ -9,6 +9,7 @@ mod descriptors;
 mod documents;
 mod function_urls;
 mod instances;
+mod lambda_answers;
 mod records;
 
 pub use arguments::arguments;
@@ -17,6 +18,7 @@ pub use descriptors::descriptors;
 pub use documents::documents;
 pub use function_urls::function_urls;
 pub use instances::instances;
+pub use lambda_answers::lambda_answers;
 pub use records::records;
 
 /// Runs `work` to its end. Nothing that is fuzzed waits for time or the network.

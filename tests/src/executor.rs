@@ -25,7 +25,10 @@ impl Executor {
         let port = port::free();
         let keys = json!({ (KEYS[0].1): KEYS[1].1 }).to_string();
         let mut command = Command::new(named("PORTOLAN_TEST_PYTHON"));
-        command.arg(source("lambda_executor.py")).args([port.to_string(), moto.url(), keys]).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+            .arg(source("lambda_executor.py"))
+            .args([port.to_string(), moto.url(), keys])
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         let executor = Executor { process: Process::start("lambda-executor", command), port };
         let url = format!("{}/executor", executor.url());
         executor.process.until("it answers", || http::get(&url)).await;

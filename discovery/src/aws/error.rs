@@ -109,7 +109,7 @@ impl From<AwsError> for SourceError {
 }
 
 /// An error with its causes, each told once, in one short line.
-pub(super) fn told(error: &dyn Error) -> String {
+pub(crate) fn told(error: &dyn Error) -> String {
     let mut text = first_line(&error.to_string()).to_owned();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -24,6 +24,7 @@ mod tests;
 
 pub(crate) use asked::asked;
 pub use endpoint::{Endpoint, Service};
+pub(crate) use error::told;
 pub use error::{AwsError, Trouble};
 pub use identity::Identity;
 pub use pace::{Lane, Pace};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::limits;
-use crate::sources::ec2;
+use crate::sources::{aws as lambda, ec2};
 
 /// The section as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct RawAws {
     /// Where all services are, for each identity that names no other place; without one, where AWS has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The source `aws`.
+    pub lambda: lambda::RawSettings,
     /// The source `ec2`.
     pub ec2: ec2::RawSettings,
 }

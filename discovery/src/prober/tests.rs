@@ -143,7 +143,7 @@ impl Run {
     async fn until(&self, upstream: &UpstreamId, state: State) -> Discovery {
         loop {
             match self.handle.outcomes().of(upstream) {
-                Some(shown) if shown.state == state && (shown.next_attempt.is_some() || state == State::Off) => {
+                Some(shown) if shown.state == state && (shown.next_attempt.is_some() || shown.kinds.is_empty()) => {
                     return shown;
                 }
                 _ => pass(Duration::from_millis(1)).await,

@@ -1,5 +1,6 @@
 //! The sources, a folder each. All are rows of the [`registry`](crate::registry).
 
+pub mod aws;
 pub mod consul;
 pub mod ec2;
 pub mod files;

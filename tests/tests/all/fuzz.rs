@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 type Row = (&'static str, fn(&[u8]), usize);
 
 /// All targets.
-const TARGETS: [Row; 7] = [
+const TARGETS: [Row; 8] = [
     ("arguments", bodies::arguments, 10),
     ("backups", bodies::backups, 5),
     ("descriptors", bodies::descriptors, 10),
     ("documents", bodies::documents, 10),
     ("function_urls", bodies::function_urls, 10),
     ("instances", bodies::instances, 8),
+    ("lambda_answers", bodies::lambda_answers, 10),
     ("records", bodies::records, 10),
 ];
 
@@ -73,6 +74,11 @@ fn function_urls() {
 #[test]
 fn instances() {
     check("instances");
+}
+
+#[test]
+fn lambda_answers() {
+    check("lambda_answers");
 }
 
 #[test]

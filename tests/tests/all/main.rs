@@ -16,6 +16,7 @@ mod fuzz;
 mod image;
 mod kill;
 mod kubernetes;
+mod lambda;
 mod prism;
 mod rolling;
 mod rooms;

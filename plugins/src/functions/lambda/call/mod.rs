@@ -105,23 +105,13 @@ impl BoundCall for Call {
     fn request(&self, arguments: Arguments<'_>) -> Result<Outgoing, Problem> {
         let invocation = Invocation::of(arguments.headers)?;
         let now = SystemTime::now();
-        let (made, given);
-        let (body, payload): (_, &[u8]) = match &self.event {
-            Some(shape) => {
-                made = payload::within(shape.event(&arguments, now)?, invocation.limit())?;
-                (OutgoingBody::Full(made.clone()), &made)
-            }
-            None => match payload::with_query(&arguments, &self.coerce)? {
-                Some(joined) => {
-                    made = payload::within(joined, invocation.limit())?;
-                    (OutgoingBody::Full(made.clone()), &made)
-                }
-                None => {
-                    given = payload::of(arguments.content);
-                    (OutgoingBody::Stream, given)
-                }
-            },
+        // What is made here; else the caller's body is the payload, and is not touched.
+        let made = match &self.event {
+            Some(shape) => Some(shape.event(&arguments, now)?),
+            None => payload::with_query(&arguments, &self.coerce)?,
         };
+        let made = made.map(|made| payload::within(made, invocation.limit())).transpose()?;
+        let payload = made.as_deref().unwrap_or_else(|| payload::of(arguments.content));
         let target = self.stream.as_ref().filter(|_| invocation.waits()).unwrap_or(&self.invoke);
         let mut headers = self.signer.sign(now, target, invocation.said(), payload)?;
         headers.insert(header::CONTENT_TYPE, JSON);
@@ -130,7 +120,7 @@ impl BoundCall for Call {
             path: target.path.clone(),
             headers,
             passes: Passes::Nothing,
-            body,
+            body: made.map_or(OutgoingBody::Stream, OutgoingBody::Full),
             reply: Reply::Usual,
             secrets: Vec::new(),
             fit: Fit::Unasked,

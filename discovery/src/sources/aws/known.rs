@@ -1,0 +1,164 @@
+//! What is known of the functions in one place, and what is to be read next. Outlives a run, so that one that broke does not read
+//! thousands of versions again.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::filter::Tags;
+use super::held::Held;
+use super::map::{Alias, Configuration, Url};
+use super::settings::Settings;
+use crate::aws::Lane;
+
+/// All that is known.
+#[derive(Default)]
+pub(super) struct Known {
+    /// By name, as the last whole list has them.
+    pub(super) functions: BTreeMap<String, Function>,
+    /// What the catalog had at the start of those that are not read yet; `None` before that was asked for.
+    pub(super) held: Option<BTreeMap<String, Held>>,
+    /// The last answer for all tags at once, by ARN.
+    pub(super) all_tags: Option<BTreeMap<String, Tags>>,
+    /// Whether the newest question for all tags failed, so that each function is asked for its own.
+    pub(super) no_bulk: bool,
+    /// Calls that AWS refuses; they are tried again in the next round.
+    pub(super) refused: BTreeSet<&'static str>,
+    /// When the list was read.
+    pub(super) listed: Option<Timestamp>,
+    /// When all tags were.
+    pub(super) tagged: Option<Timestamp>,
+    changed: BTreeSet<String>,
+    round: VecDeque<String>,
+    round_began: Option<Instant>,
+}
+
+/// One function. What is `None` was not read yet.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) latest: Configuration,
+    pub(super) versions: Option<Vec<Configuration>>,
+    pub(super) aliases: Option<Vec<Alias>>,
+    /// By alias; the function's own under the empty name.
+    pub(super) urls: Option<BTreeMap<String, Url>>,
+    /// Its own answer, where they are not read in bulk.
+    pub(super) tags: Option<Tags>,
+    /// At which revision the details were read, and when.
+    pub(super) read: Option<(String, Timestamp)>,
+}
+
+/// What is known of a function's tags.
+pub(super) enum Tagged<'a> {
+    /// These.
+    Known(&'a Tags),
+    /// They are still to be read.
+    Pending,
+    /// AWS does not tell them.
+    Refused,
+}
+
+/// The call that reads the tags of one function.
+pub(super) const LIST_TAGS: &str = "ListTags";
+
+static NO_TAGS: Tags = Tags::new();
+
+impl Known {
+    /// Takes a whole list.
+    pub(super) fn list(&mut self, all: Vec<Configuration>) {
+        let mut before = std::mem::take(&mut self.functions);
+        self.functions = all
+            .into_iter()
+            .map(|latest| match before.remove(&latest.name) {
+                Some(known) => (latest.name.clone(), Function { latest, ..known }),
+                None => (latest.name.clone(), Function::new(latest)),
+            })
+            .collect();
+        self.listed = Some(Timestamp::now());
+    }
+
+    /// Notes whose details are to be read soon: those that are listed and were not read at their present revision.
+    pub(super) fn queue(&mut self, settings: &Settings) {
+        let changed = self.functions.iter().filter(|(_, function)| {
+            let is_read = function.read.as_ref().is_some_and(|(revision, _)| *revision == function.latest.revision);
+            !is_read && self.is_wanted(function, settings)
+        });
+        self.changed = changed.map(|(name, _)| name.clone()).collect();
+    }
+
+    /// Whether a function is listed, as far as is known.
+    fn is_wanted(&self, function: &Function, settings: &Settings) -> bool {
+        let by_tags = match self.tags(function) {
+            Tagged::Known(tags) => settings.refuses_tags(tags),
+            Tagged::Pending | Tagged::Refused => None,
+        };
+        by_tags.is_none() && settings.refuses_name(&function.latest.name).is_none()
+    }
+
+    /// The function whose details are read next, and how urgent that is: what changed goes before all others, which come in rounds.
+    pub(super) fn next(&mut self, now: Instant, settings: &Settings) -> Option<(Lane, String)> {
+        if let Some(name) = self.changed.pop_first() {
+            return Some((Lane::Fast, name));
+        }
+        if self.round.is_empty() && self.round_due(settings.round).is_some_and(|due| due <= now) {
+            let wanted = self.functions.iter().filter(|(_, function)| self.is_wanted(function, settings));
+            self.round = wanted.map(|(name, _)| name.clone()).collect();
+            self.round_began = Some(now);
+            self.refused.clear();
+        }
+        self.round.pop_front().map(|name| (Lane::Slow, name))
+    }
+
+    /// Whether something that changed is still to be read.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// A function could not be read: it comes again.
+    pub(super) fn put_back(&mut self, name: String) {
+        self.changed.insert(name);
+    }
+
+    /// When there is something to read.
+    pub(super) fn due(&self, now: Instant, round: Duration) -> Option<Instant> {
+        match self.changed.is_empty() && self.round.is_empty() {
+            true => self.round_due(round),
+            false => Some(now),
+        }
+    }
+
+    /// When the next round begins; the first one after all was read once.
+    fn round_due(&self, round: Duration) -> Option<Instant> {
+        Some(self.round_began? + round)
+    }
+
+    /// All was read once: from now on there are rounds.
+    pub(super) fn begin_rounds(&mut self, now: Instant) {
+        self.round_began.get_or_insert(now);
+    }
+
+    /// What is known of a function's tags.
+    pub(super) fn tags<'a>(&'a self, function: &'a Function) -> Tagged<'a> {
+        let in_bulk = || self.all_tags.as_ref().map(|all| all.get(&function.latest.arn).unwrap_or(&NO_TAGS));
+        let own = function.tags.as_ref().filter(|_| self.no_bulk);
+        match own.or_else(in_bulk) {
+            Some(tags) => Tagged::Known(tags),
+            None if self.refused.contains(LIST_TAGS) => Tagged::Refused,
+            None => Tagged::Pending,
+        }
+    }
+
+    /// When the oldest details were read; `None` while some were not.
+    pub(super) fn details_as_of(&self, settings: &Settings) -> Option<Timestamp> {
+        let wanted = self.functions.values().filter(|function| self.is_wanted(function, settings));
+        let read = wanted.map(|function| function.read.as_ref().map(|(_, at)| *at));
+        read.min().flatten()
+    }
+}
+
+impl Function {
+    fn new(latest: Configuration) -> Self {
+        Self { latest, versions: None, aliases: None, urls: None, tags: None, read: None }
+    }
+}

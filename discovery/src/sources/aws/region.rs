@@ -1,0 +1,278 @@
+//! One place: an identity in a region. Lists its functions again and again, and in between reads what lists do not tell: versions,
+//! aliases, URLs, first of what changed, then of all others in rounds.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use catalog::CatalogError;
+use catalog::model::Kind;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::client::Client;
+use super::describe::describe;
+use super::held::Held;
+use super::known::{Function, Known, LIST_TAGS, Tagged};
+use super::limits;
+use super::settings::{Settings, Versions};
+use super::standing::Standing;
+use crate::aws::{AwsError, Lane, Place, Trouble};
+use crate::backoff::jitter;
+use crate::{Reports, SourceError};
+
+/// The kind of all that is listed here.
+const LAMBDA: Kind = Kind::new("lambda");
+
+/// One place, with what is known of it.
+pub(super) struct Region {
+    pub(super) place: Place,
+    pub(super) key: Arc<str>,
+    known: Mutex<Known>,
+}
+
+/// Who is told.
+pub(super) struct Told<'a> {
+    pub(super) reports: &'a Reports,
+    pub(super) standing: &'a watch::Sender<Standing>,
+    pub(super) settings: &'a Settings,
+}
+
+impl Region {
+    pub(super) fn new(place: Place) -> Self {
+        Self { key: place.name().into(), place, known: Mutex::default() }
+    }
+
+    /// Watches until the catalog is gone. What fails here is told, and tried again.
+    pub(super) async fn watch(&self, told: &Told<'_>) -> Result<Infallible, SourceError> {
+        let mut known = self.known.lock().await;
+        if known.held.is_none() {
+            known.held = Some(Held::each(told.reports.held_functions(&self.key, &LAMBDA)));
+        }
+        let (client, now) = (Client::new(self.place.clone()), Instant::now());
+        let mut watch = Watch {
+            key: &self.key,
+            client: &client,
+            known: &mut known,
+            told,
+            list_at: now,
+            read_at: now,
+            tell_at: None,
+            failures: 0,
+        };
+        loop {
+            watch.step().await?;
+        }
+    }
+}
+
+/// A watch that runs.
+struct Watch<'a> {
+    key: &'a Arc<str>,
+    client: &'a Client,
+    known: &'a mut Known,
+    told: &'a Told<'a>,
+    /// When to list again.
+    list_at: Instant,
+    /// Before this nothing else is read, because reading failed.
+    read_at: Instant,
+    /// When to tell the catalog what is new.
+    tell_at: Option<Instant>,
+    /// How many lists or readings failed in a row.
+    failures: u32,
+}
+
+/// A call could not be made now; later it may.
+struct Later;
+
+impl Watch<'_> {
+    /// Does what is due, one thing, or waits for it.
+    async fn step(&mut self) -> Result<(), SourceError> {
+        let now = Instant::now();
+        if self.tell_at.is_some_and(|at| at <= now) {
+            return self.tell().await;
+        }
+        if self.list_at <= now {
+            self.list().await;
+            return Ok(());
+        }
+        // There is nothing to read before the first list.
+        let may_read = self.read_at <= now && self.known.listed.is_some();
+        if may_read && let Some((lane, name)) = self.known.next(now, self.told.settings) {
+            if self.read(lane, &name).await.is_err() {
+                self.failures += 1;
+                self.read_at = Instant::now() + limits::BACKOFF.ceiling(self.failures);
+                self.known.put_back(name);
+            }
+            return Ok(());
+        }
+        if !self.known.is_behind() && self.known.listed.is_some() {
+            self.known.begin_rounds(now);
+        }
+        let reading = self.known.due(now, self.told.settings.round).map(|due| due.max(self.read_at));
+        let next = [Some(self.list_at), self.tell_at, reading.filter(|_| self.known.listed.is_some())];
+        sleep_until(next.into_iter().flatten().min().unwrap_or(self.list_at)).await;
+        Ok(())
+    }
+
+    async fn list(&mut self) {
+        let listed = self.client.functions().await;
+        let now = Instant::now();
+        match listed {
+            Ok(all) => {
+                self.failures = 0;
+                self.known.list(all);
+                self.list_tags().await;
+                self.known.queue(self.told.settings);
+                self.list_at = now + jitter(self.told.settings.interval);
+                self.tell_at = Some(now);
+                self.told.reports.part(self.key, None);
+                self.told.standing.send_modify(|standing| standing.answers(self.key));
+            }
+            Err(error) => {
+                self.failures += 1;
+                let wait = limits::BACKOFF.wait(self.failures);
+                if self.failures == 1 {
+                    tracing::warn!(place = %self.key, %error, act = %error.act, "aws.list_failed");
+                }
+                self.list_at = now + wait;
+                self.told.reports.part(self.key, Some(told(&error)));
+                self.told.standing.send_modify(|standing| standing.fails(self.key, &error));
+            }
+        }
+    }
+
+    /// All tags at once. Where that fails, each function is asked for its own, later.
+    async fn list_tags(&mut self) {
+        let answer = self.client.all_tags().await;
+        self.show("GetResources", answer.as_ref().err());
+        self.known.no_bulk = answer.is_err();
+        if let Ok(all) = answer {
+            self.known.all_tags = Some(all);
+            self.known.tagged = Some(Timestamp::now());
+        }
+    }
+
+    /// Reads what a list does not tell of one function.
+    async fn read(&mut self, lane: Lane, name: &str) -> Result<(), Later> {
+        let Some(function) = self.known.functions.get(name) else { return Ok(()) };
+        let (arn, revision) = (function.latest.arn.clone(), function.latest.revision.clone());
+        let client = self.client;
+        let wants_versions = self.told.settings.versions > Versions::Latest;
+        let has_tags = !self.known.no_bulk && matches!(self.known.tags(function), Tagged::Known(_));
+        let tags = match has_tags {
+            true => None,
+            false => {
+                let asked = self.may(LIST_TAGS).then(|| client.tags(lane, &arn));
+                self.answer(LIST_TAGS, asked).await?
+            }
+        };
+        let (mut versions, mut aliases) = (None, None);
+        if wants_versions {
+            const VERSIONS: &str = "ListVersionsByFunction";
+            const ALIASES: &str = "ListAliases";
+            let asked = self.may(VERSIONS).then(|| client.versions(lane, name));
+            versions = self.answer(VERSIONS, asked).await?;
+            let asked = self.may(ALIASES).then(|| client.aliases(lane, name));
+            aliases = self.answer(ALIASES, asked).await?;
+        }
+        let mut urls = Some(BTreeMap::new());
+        let named = aliases.iter().flatten().map(|alias| alias.name.clone());
+        for alias in [String::new()].into_iter().chain(named) {
+            const URL: &str = "GetFunctionUrlConfig";
+            let qualifier = Some(&*alias).filter(|alias| !alias.is_empty());
+            let asked = self.may(URL).then(|| client.url(lane, name, qualifier));
+            match self.answer(URL, asked).await? {
+                Some(Some(url)) => _ = urls.as_mut().map(|urls| urls.insert(alias, url)),
+                Some(None) => {}
+                None => urls = None,
+            }
+        }
+        self.failures = 0;
+        self.learned(name, |function| {
+            let before =
+                (function.versions.clone(), function.aliases.clone(), function.urls.clone(), function.tags.clone());
+            function.versions = versions.or(function.versions.take());
+            function.aliases = aliases.or(function.aliases.take());
+            function.urls = urls.or(function.urls.take());
+            function.tags = tags.or(function.tags.take());
+            function.read = Some((revision, Timestamp::now()));
+            before
+                != (function.versions.clone(), function.aliases.clone(), function.urls.clone(), function.tags.clone())
+        });
+        Ok(())
+    }
+
+    /// Writes down what was read of a function; `write` says whether that is news.
+    fn learned(&mut self, name: &str, write: impl FnOnce(&mut Function) -> bool) {
+        let is_news = self.known.functions.get_mut(name).is_some_and(write);
+        if is_news {
+            let now = Instant::now();
+            let at = if self.known.is_behind() { now + limits::GATHER } else { now };
+            self.tell_at.get_or_insert(at);
+        }
+    }
+
+    fn may(&self, action: &'static str) -> bool {
+        !self.known.refused.contains(action)
+    }
+
+    /// The answer of a call that was `asked`. What AWS refuses is not asked again before the next round, and is `None` like what was
+    /// not asked.
+    async fn answer<T>(
+        &mut self,
+        action: &'static str,
+        asked: Option<impl Future<Output = Result<T, AwsError>>>,
+    ) -> Result<Option<T>, Later> {
+        let Some(asked) = asked else { return Ok(None) };
+        let answer = asked.await;
+        self.show(action, answer.as_ref().err());
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if matches!(error.trouble, Trouble::Denied | Trouble::Refused | Trouble::Unreadable) => {
+                self.known.refused.insert(action);
+                Ok(None)
+            }
+            Err(_) => Err(Later),
+        }
+    }
+
+    /// Shows that one call fails in this place, or does no more.
+    fn show(&self, action: &str, error: Option<&AwsError>) {
+        self.told.reports.part(&format!("{} {action}", self.key), error.map(told));
+    }
+
+    /// Tells the catalog all that is known.
+    async fn tell(&mut self) -> Result<(), SourceError> {
+        let (reports, settings) = (self.told.reports, self.told.settings);
+        let (description, left_out) = describe(self.known, settings);
+        let left_out = left_out.into_iter().map(|(name, rule)| (format!("{} {name}", self.key), rule)).collect();
+        self.told.standing.send_if_modified(|standing| standing.leaves_out(self.key, left_out));
+        match reports.functions(self.key, &LAMBDA, description).await {
+            Ok(receipt) => {
+                self.tell_at = None;
+                if let Some(reason) = receipt.held_back {
+                    tracing::warn!(place = %self.key, "{reason}");
+                }
+            }
+            Err(CatalogError::Closed) => return Err(CatalogError::Closed.into()),
+            // Nothing is lost: all of it is told again.
+            Err(error) => {
+                tracing::debug!(place = %self.key, %error, "aws.not_taken");
+                self.tell_at = Some(Instant::now() + limits::GATHER);
+            }
+        }
+        let details = self.known.details_as_of(settings);
+        for (part, read) in [("functions", self.known.listed), ("tags", self.known.tagged), ("details", details)] {
+            if let Some(read) = read {
+                reports.as_of(&format!("{} {part}", self.key), read);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(error: &AwsError) -> String {
+    format!("{}: {error}", error.act)
+}
