@@ -7,6 +7,7 @@ use std::time::Duration;
 use catalog::model::{SourceId, UpstreamSpec};
 use catalog::report::{Listed, Report};
 use futures_util::future::BoxFuture;
+use plugins::Keyring;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -16,7 +17,7 @@ use crate::board::State;
 use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
-use crate::sources::{consul, ec2, files, fixed, hosts, kubernetes};
+use crate::sources::{aws as lambda, consul, ec2, files, fixed, hosts, kubernetes};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
 
@@ -38,6 +39,7 @@ const STAGES: &[(&str, SetUp)] = &[
     ("files", in_a_folder),
     ("kubernetes", in_kubernetes),
     ("consul", in_consul),
+    ("aws", in_aws),
     ("ec2", in_ec2),
 ];
 
@@ -145,6 +147,15 @@ fn in_consul() -> BoxFuture<'static, Stage> {
         let in_use = watch::channel(consul::InUse::default()).1;
         let source = Box::new(consul::Consul::new(SourceId::new("consul", ""), settings, in_use));
         Stage { source, listed: by_name, fail: Box::new(move || drop(agent)) }
+    })
+}
+
+fn in_aws() -> BoxFuture<'static, Stage> {
+    Box::pin(async {
+        let fake = lambda::tests::fake::Fake::start(&["one", "two"]).await;
+        let source = Box::new(lambda::tests::source(&fake, "", &Keyring::default()));
+        let listed = |name: &str| (name.to_owned(), format!("aws-{name}"));
+        Stage { source, listed, fail: Box::new(move || drop(fake)) }
     })
 }
 

@@ -10,6 +10,7 @@
 pub mod catalog;
 pub mod command;
 pub mod consul;
+pub mod control_plane;
 pub mod curl;
 pub mod daemon;
 pub mod described;

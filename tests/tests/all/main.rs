@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends so")]
 
 mod admin;
+mod aws;
 mod bindings;
 mod commands;
 mod consul;

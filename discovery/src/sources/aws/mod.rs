@@ -18,6 +18,8 @@ mod map;
 mod region;
 mod settings;
 mod standing;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -14,11 +14,11 @@ use super::map::{Mapped, Seen, map};
 use super::testing::{answer, instance, page};
 use super::wire::{Instance, Page, parse};
 use super::*;
-use crate::{Reports, Supervisor};
 use crate::aws::testing::{Came, places, server};
 use crate::board::State;
 use crate::fetch::testing::reply;
 use crate::testing::{Bench, addresses, pass};
+use crate::{Reports, Supervisor};
 
 const TWO_REGIONS: &str = "{identities: [{regions: [eu-west-1, us-east-1]}]}";
 
