@@ -14,11 +14,11 @@ use super::map::{Mapped, Seen, map};
 use super::testing::{answer, instance, page};
 use super::wire::{Instance, Page, parse};
 use super::*;
-use crate::{Reports, Supervisor};
 use crate::aws::testing::{Came, places, server};
 use crate::board::State;
 use crate::fetch::testing::reply;
 use crate::testing::{Bench, addresses, pass};
+use crate::{Reports, Supervisor};
 
 const TWO_REGIONS: &str = "{identities: [{regions: [eu-west-1, us-east-1]}]}";
 
@@ -206,6 +206,24 @@ async fn a_region_that_fails_keeps_what_it_had_and_the_other_goes_on() {
         phase.store(2, Ordering::Relaxed);
         until(&["127.0.1.9:80"]).await;
         board.wait_for(|all| all[0].failing_parts.is_empty()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_throttled_page_is_asked_for_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let server = server(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => {
+            reply(503, "", "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>")
+        }
+        _ => reply(200, "", answer(&["web"])),
+    })
+    .await;
+    let bench = Bench::new().await;
+    run(&bench, places(&server, ""), async |board| {
+        bench.wait(|snapshot| addresses(snapshot, "ec2-web").is_some()).await;
+        assert_eq!(board.read()[0].last_error, None);
     })
     .await;
 }
