@@ -14,6 +14,7 @@ mod logging;
 mod readiness;
 mod reload;
 mod stop;
+mod table;
 mod wiring;
 
 use std::process::ExitCode;

@@ -32,6 +32,7 @@ use crate::life;
 use crate::readiness::{Part, Readiness};
 use crate::reload::Reload;
 use crate::stop::{self, Stopper};
+use crate::table;
 
 /// Threads of the control runtime: discovery, the registrar, the admin address. Requests have their own.
 const CONTROL_THREADS: usize = 2;
@@ -52,7 +53,7 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<()> {
         let ready = async {
             daemon.ready().await;
             life::notify("READY=1");
-            eprintln!("{}", daemon.table());
+            daemon.tell();
             std::future::pending().await
         };
         let reloads = async {
@@ -167,9 +168,9 @@ impl Daemon {
         Ok(())
     }
 
-    /// What was found and what was not, for people.
-    pub(crate) fn table(&self) -> String {
-        life::table(&self.config, &self.api, self.admin, &self.notes)
+    /// Tells what was found and what was not.
+    fn tell(&self) {
+        table::tell(&self.config, &self.api, self.admin, &self.notes);
     }
 }
 
