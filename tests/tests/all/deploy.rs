@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use harness::described::{Described, document};
+use harness::helm::{chart, helm};
 use harness::kubernetes::Cluster;
 use harness::network::{self, ADDRESSES};
 use harness::pod::Pod;
@@ -68,13 +69,19 @@ async fn works(cluster: &Cluster, pod: &Value) {
     .await;
     let call = async |token: &str| pod.get("gateway", "/fn/sea-ship-80/sail", ("portolan-token", token)).await.unwrap();
     assert_eq!((call("call-it").await.status, call("read-it").await.status), (200, 401));
+    let about = pod.get("admin", "/api/v1/", ("authorization", "Bearer read-it")).await.unwrap();
+    assert!(about.text().contains(".svc"), "call URLs are for the cluster: {}", about.text());
     let looks = pod.get("admin", "/api/v1/upstreams", ("authorization", "Bearer call-it")).await.unwrap();
     assert_eq!(looks.status, 401, "the call token is for calls");
     let status = pod.process.terminate(Duration::from_secs(45)).await;
     assert!(status.success(), "{status}: {}", pod.process.output());
+    let output = pod.process.output();
     for secret in ["write-it", "read-it", "call-it"] {
-        assert!(!pod.process.output().contains(secret), "{}", pod.process.output());
+        assert!(!output.contains(secret), "{output}");
     }
+    let is_json = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object());
+    assert!(output.lines().all(is_json), "each line is one that a log collector reads: {output}");
+    assert!(output.contains("ok, lists "), "it says what it found: {output}");
 }
 
 /// Runs a pod while its role lacks the right to `resource`, and sees that the source says so.
@@ -155,5 +162,80 @@ fn every_manifest_is_one_that_is_applied() {
         for name in names.filter(|name| name.contains('.') && name != "kustomization.yaml") {
             assert!(kustomization.contains(&format!("{folder}{name}")), "{folder}{name} is not in kustomization.yaml");
         }
+    }
+}
+
+/// What is installed with these values: a name, and the values.
+const CHART: [(&str, &str); 4] = [
+    ("usual", "{}"),
+    ("kept", "persistence: {enabled: true, size: 1Gi, storageClass: fast}\nreplicas: 3"),
+    ("open", "functionUrls: {access: open, hostnames: [fn.example.com]}\ntokens: {existingSecret: mine}"),
+    (
+        "all",
+        "config: {publicUrl: 'https://fn.example.com', sources: [kubernetes], grace: 60, discovery: {off: {namespaces: [db]}}}
+image: {repository: registry.example.com/portolan, tag: '1', pullSecrets: [registry]}
+service: {type: LoadBalancer, port: 8080, annotations: {example.com/scheme: internal}}
+serviceAccount: {annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::123456789012:role/portolan'}}
+rbac: {secrets: [default, kube-system], documents: true}
+networkPolicy: {enabled: true}
+podDisruptionBudget: {enabled: false}
+env: [{name: AWS_REGION, value: eu-central-1}]
+volumes: [{name: scratch, emptyDir: {}}]
+volumeMounts: [{name: scratch, mountPath: /tmp}]
+podAnnotations: {example.com/a: b}
+podLabels: {team: sea}
+nodeSelector: {kubernetes.io/os: linux}
+tolerations: [{key: edge, operator: Exists}]
+affinity: {podAntiAffinity: {}}
+priorityClassName: system-cluster-critical",
+    ),
+];
+
+#[test]
+fn the_chart_is_taken_with_all_its_values_and_its_pod_works() {
+    network::within(|network| async move {
+        let cluster = Cluster::start(&network).await;
+        let _ship = ship(&cluster).await;
+        let chart = chart().display().to_string();
+        for (name, values) in CHART {
+            cluster.namespace(name, json!({"pod-security.kubernetes.io/enforce": "restricted"})).await;
+            let rendered = ["template", name, &chart, "--namespace", name, "--values", "-"];
+            let rendered = helm(&rendered, values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let dry = ["--dry-run=server", "--validate=strict", "-f", "-"];
+            cluster.applied(&dry, &rendered).await;
+            let install = ["install", name, &chart, "--namespace", name, "--values", "-"];
+            cluster.helm(&install, values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        // An upgrade keeps the tokens that the chart made.
+        let tokens = "/api/v1/namespaces/usual/secrets/usual-portolan-tokens";
+        let made = cluster.object(tokens).await["data"].clone();
+        let upgrade = ["upgrade", "usual", &chart, "--namespace", "usual", "--set", "replicas=1"];
+        cluster.helm(&upgrade, "").await.unwrap();
+        assert_eq!(cluster.object(tokens).await["data"], made);
+        assert_eq!(made.as_object().unwrap().len(), 3, "three tokens, none of which is shown here");
+
+        let known = json!({"admin": "d3JpdGUtaXQ=", "read": "cmVhZC1pdA==", "call": "Y2FsbC1pdA=="});
+        cluster.patch(tokens, json!({"data": known})).await;
+        works(&cluster, &made_pod(&cluster, "usual").await).await;
+        cluster.patch("/api/v1/namespaces/kept/secrets/kept-portolan-tokens", json!({"data": known})).await;
+        works(&cluster, &made_pod(&cluster, "kept").await).await;
+    });
+}
+
+#[tokio::test]
+async fn the_chart_is_clean_and_refuses_what_it_does_not_know() {
+    let chart = chart().display().to_string();
+    let linted = helm(&["lint", "--strict", &chart], "").await;
+    assert!(linted.is_ok(), "{linted:?}");
+    for (values, named) in [
+        ("replicaz: 2", "replicaz"),
+        ("replicas: 0", "/replicas"),
+        ("functionUrls: {access: everybody}", "/functionUrls/access"),
+        ("config: {admin: '0.0.0.0:1'}", "/config/admin"),
+        ("config: {functionUrls: {hostnames: [a]}}", "/config/functionUrls/hostnames"),
+        ("service: {port: http}", "/service/port"),
+    ] {
+        let refused = helm(&["template", "portolan", &chart, "--values", "-"], values).await;
+        assert!(refused.as_ref().is_err_and(|error| error.contains(named)), "{values}: {refused:?}");
     }
 }
