@@ -19,5 +19,6 @@ mod rolling;
 mod rooms;
 mod servers;
 mod services;
+mod systemd;
 mod traps;
 mod who;
