@@ -12,6 +12,7 @@ mod daemon;
 mod deploy;
 mod durable;
 mod fuzz;
+mod image;
 mod kill;
 mod kubernetes;
 mod prism;
