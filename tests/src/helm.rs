@@ -31,7 +31,7 @@ impl Cluster {
     /// Runs `helm` in this cluster, as someone who may do everything.
     pub async fn helm(&self, arguments: &[&str], values: &str) -> Result<String, String> {
         let mut command = command(arguments);
-        command.env("KUBECONFIG", self.admin());
+        command.env("KUBECONFIG", self.admin()).env("KUBECACHEDIR", self.server.folder().join("kubectl"));
         run(self.inside(command), values.to_owned()).await
     }
 }
