@@ -6,6 +6,7 @@
 pub mod attempts;
 mod backoff;
 pub mod board;
+pub mod documents;
 pub mod eligibility;
 #[cfg(test)]
 mod exam;

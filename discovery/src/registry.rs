@@ -7,6 +7,7 @@ use catalog::model::SourceId;
 use plugins::Keyring;
 use tokio::sync::watch;
 
+use crate::documents::Documents;
 use crate::source::Source;
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
@@ -73,6 +74,8 @@ pub struct Settings {
     pub in_use: Option<watch::Receiver<InUse>>,
     /// What of Kubernetes clusters is watched.
     pub kubernetes: kubernetes::Scope,
+    /// Where sources put documents that they hold themselves.
+    pub documents: Documents,
     /// Where sources put the credentials that calls are made with.
     pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
@@ -214,7 +217,7 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
             Place::Context(None) | Place::Cluster => String::new(),
         };
         let source = Kubernetes::new(SourceId::new("kubernetes", &instance), place);
-        Box::new(source.within(settings.kubernetes.clone())) as Box<dyn Source>
+        Box::new(source.within(settings.kubernetes.clone()).holding(settings.documents.clone())) as Box<dyn Source>
     };
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }
