@@ -212,7 +212,8 @@ impl Discovery {
         }
         let supervisor = Supervisor::new(catalog.clone(), sources);
         let journal = Journal::default();
-        let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone());
+        let allowed = config.discovery.allowed_hosts.clone();
+        let fetcher = Fetcher::with(settings.documents.clone(), policy, allowed, journal.clone());
         let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(config));
         let explainer = Explainer {
             catalog: catalog.clone(),

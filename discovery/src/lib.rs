@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod aws;
 mod backoff;
 pub mod board;
+pub mod documents;
 pub mod eligibility;
 #[cfg(test)]
 mod exam;

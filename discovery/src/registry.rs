@@ -8,6 +8,7 @@ use plugins::Keyring;
 use tokio::sync::watch;
 
 use crate::aws::{self, Aws, is_region};
+use crate::documents::Documents;
 use crate::source::Source;
 use crate::sources::aws::{self as lambda, Lambda};
 use crate::sources::consul::{self, Consul, InUse};
@@ -92,6 +93,8 @@ pub struct Settings {
     pub kubernetes: kubernetes::Scope,
     /// As whom and where AWS is asked.
     pub aws: Aws,
+    /// Where sources put documents that they hold themselves.
+    pub documents: Documents,
     /// Where sources put the credentials that calls are made with.
     pub keyring: Keyring,
     /// Changes when resources are to be read again, whether or not their files seem to have changed.
@@ -258,7 +261,8 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
     };
     let source = |place: Place| {
         let id = SourceId::new("kubernetes", place.instance());
-        Box::new(Kubernetes::new(id, place).within(settings.kubernetes.clone())) as Box<dyn Source>
+        let source = Kubernetes::new(id, place).within(settings.kubernetes.clone());
+        Box::new(source.holding(settings.documents.clone())) as Box<dyn Source>
     };
     Ok(Opened { sources: places.into_iter().map(source).collect(), note })
 }

@@ -46,7 +46,7 @@ pub async fn offload<T: Send + 'static>(fetch: &dyn Fetch, work: impl FnOnce() -
 #[derive(Clone, Copy, Debug)]
 pub struct Get<'a> {
     /// A path with its query (`/openapi.json`) on the upstream itself, under its base path unless it begins with `//` — or an absolute URL,
-    /// which must be on the upstream itself or on an allowed host.
+    /// which must be on the upstream itself or on an allowed host; `configmap:` is one that a source holds.
     pub location: &'a str,
     /// `Accept`.
     pub accept: &'static str,
@@ -99,6 +99,9 @@ pub enum FetchError {
     /// Not asked at all: the address or host is not allowed.
     #[error("not asked: {0}")]
     Refused(String),
+    /// A document that a source holds cannot be given.
+    #[error("{0}")]
+    Held(String),
     /// Not HTTP, or broken HTTP.
     #[error("not understood: {0}")]
     Protocol(String),

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use catalog::model::Validation;
-use discovery::eligibility::{Mode, Off};
 use discovery::aws::RawAws;
+use discovery::eligibility::{Mode, Off};
 use discovery::policy::Network;
 use discovery::sources::kubernetes;
 use plugins::filters::origin::Cors;

@@ -222,6 +222,20 @@ impl Cluster {
         inside
     }
 
+    /// Lets a user do what `rules` (of a Role) say, in one namespace.
+    pub async fn allow_in(&self, namespace: &str, user: &str, rules: Value) {
+        let group = "rbac.authorization.k8s.io";
+        let role = json!({"metadata": {"name": user}, "rules": rules});
+        let binding = json!({
+            "metadata": {"name": user},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": user},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        });
+        for (kind, object) in [("roles", role), ("rolebindings", binding)] {
+            self.create(&format!("/apis/{group}/v1"), namespace, kind, object).await;
+        }
+    }
+
     /// Ends the API server with SIGKILL.
     pub fn kill(&self) {
         self.server.kill();

@@ -9,6 +9,7 @@ mod clock;
 mod detect;
 mod document;
 mod exchange;
+mod held;
 mod place;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 
 use crate::attempts::{Attempt, Journal};
+use crate::documents::Documents;
 use crate::policy::AddressPolicy;
 use budget::Budget;
 use place::Address;
@@ -59,6 +61,7 @@ struct Shared {
     policy: AddressPolicy,
     allowed_hosts: BTreeSet<String>,
     journal: Journal,
+    documents: Documents,
     budget: Budget,
     readers: Arc<Semaphore>,
 }
@@ -66,10 +69,21 @@ struct Shared {
 impl Fetcher {
     /// Asks what `policy` allows, and documents on `allowed_hosts` (`host` or `host:port`) as well; writes to `journal`.
     pub fn new(policy: AddressPolicy, allowed_hosts: impl IntoIterator<Item = String>, journal: Journal) -> Self {
+        Self::with(Documents::default(), policy, allowed_hosts, journal)
+    }
+
+    /// The same, which also gives the documents that sources hold.
+    pub fn with(
+        documents: Documents,
+        policy: AddressPolicy,
+        allowed_hosts: impl IntoIterator<Item = String>,
+        journal: Journal,
+    ) -> Self {
         Self(Arc::new(Shared {
             policy,
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             journal,
+            documents,
             budget: Budget::default(),
             readers: Arc::new(Semaphore::new(READERS)),
         }))
@@ -173,7 +187,10 @@ impl Fetch for Bound<'_> {
     }
 
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(document::get(self, get))
+        match held::is_held(get.location) {
+            true => Box::pin(held::get(self, get)),
+            false => Box::pin(document::get(self, get)),
+        }
     }
 
     fn exchange(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, FetchError>> {

@@ -3,10 +3,15 @@
 
 use catalog::model::{Protocol, UpstreamSpec, Validation};
 
+use crate::documents::SCHEME;
+
 /// Puts one hint into `spec`; the error says what the hint may be.
 pub(crate) fn apply(spec: &mut UpstreamSpec, hint: &str, value: &str) -> Result<(), String> {
     match hint {
         "openapi" if value.is_empty() => return Err("the hint openapi needs a path or a URL".into()),
+        "openapi" if value.starts_with(SCHEME) => {
+            return Err("a ConfigMap is for a Service of Kubernetes to name".into());
+        }
         "openapi" => spec.hints.openapi = Some(value.to_owned()),
         "protocol" => spec.protocol = Some(protocol(value)?),
         "discovery" => spec.hints.discovery = Some(switch(value)?),
@@ -59,6 +64,7 @@ mod tests {
             }
         };
         check("openapi", "/api.yaml", Ok("openapi: Some(\"/api.yaml\")"));
+        check("openapi", "configmap:docs/api.yaml", Err("a Service of Kubernetes"));
         check("openapi", "", Err("a path or a URL"));
         check("protocol", "grpcs", Ok("protocol: Some(Grpcs)"));
         check("protocol", "tcp", Err("\"tcp\" is not a protocol"));

@@ -50,8 +50,7 @@ async fn daemon(url: &str, interval: u64) -> Daemon {
     let own = [("AWS_ENDPOINT_URL", url), KEYS[0], KEYS[1]];
     let environment = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let options = Options { environment, ..Options::default() };
-    let daemon =
-        Daemon::launch(options, ["--source=aws", "--workers=1", &format!("--config={}", file.display())]);
+    let daemon = Daemon::launch(options, ["--source=aws", "--workers=1", &format!("--config={}", file.display())]);
     daemon.ready().await;
     daemon
 }
@@ -84,7 +83,8 @@ async fn functions_of_two_regions_with_versions_aliases_and_tags() {
     assert_eq!((&alias["binding"]["version"], &alias["binding"]["timeout"]), (&"1".into(), &30.into()), "{alias}");
     let why = http::get(&format!("{}/api/v1/why?target=aws-eu-west-1", daemon.admin)).await.unwrap();
     assert_eq!(why["upstreams"][0]["rule"], "its source lists its functions", "{why}");
-    until_source(&daemon, "all is read", |source| source["asOf"].as_object().is_some_and(|parts| parts.len() == 6)).await;
+    until_source(&daemon, "all is read", |source| source["asOf"].as_object().is_some_and(|parts| parts.len() == 6))
+        .await;
 
     // What changes shows at the next list, what a list does not tell within a round.
     moto.boto(

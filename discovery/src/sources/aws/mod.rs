@@ -121,7 +121,8 @@ fn target(place: &Place) -> Target {
         labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         ..UpstreamSpec::default()
     };
-    Target { key: place.name().into(), name, namespace: None, spec, hosts: vec![Host { at, port, weight: 1 }] }
+    let hosts = vec![Host { at, port, weight: 1 }];
+    Target { key: place.name().into(), name, namespace: None, spec, hosts, like: None }
 }
 
 /// The places, again whenever they leave out something else. Before one has answered nothing is known, and nothing is said.
@@ -134,7 +135,7 @@ fn written(
             standing.changed().await.ok()?;
             let left_out = Some(standing.borrow_and_update()).filter(|now| now.is_there()).map(|now| now.left_out());
             if let Some(left_out) = left_out {
-                let written = Written { targets: targets.clone(), left_out };
+                let written = Written { targets: targets.clone(), left_out, gone: Vec::new() };
                 return Some((Ok(written), (standing, targets)));
             }
         }

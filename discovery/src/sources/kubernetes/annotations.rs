@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use catalog::model::{Protocol, Tls, UpstreamSpec};
 
+use super::config_maps::Document;
+use crate::documents::SCHEME;
 use crate::resources::upstream::overlay::{self, Overlay};
 use crate::sources::hints;
 
@@ -20,6 +22,8 @@ const GLOO: &str = "gloo.solo.io/";
 pub(super) struct Annotations {
     /// The Service is discovered whatever its labels.
     pub(super) discover: bool,
+    /// The document in a ConfigMap that `portolan.dev/openapi` names.
+    pub(super) document: Option<Document>,
     /// `h2_service`.
     http2: Option<bool>,
     ssl: Vec<Ssl>,
@@ -38,9 +42,10 @@ struct Ssl {
 }
 
 impl Annotations {
-    /// Reads all; hints go into `spec`. `complain` is told the annotation and what is wrong with it.
+    /// Reads all, which a Service in `namespace` has; hints go into `spec`. `complain` is told the annotation and what is wrong with it.
     pub(super) fn read(
         annotations: &BTreeMap<String, String>,
+        namespace: &str,
         spec: &mut UpstreamSpec,
         mut complain: impl FnMut(&str, String),
     ) -> Self {
@@ -48,6 +53,7 @@ impl Annotations {
         for (annotation, value) in annotations {
             let value = value.trim();
             let result = match (annotation.strip_prefix(OURS), annotation.strip_prefix(GLOO)) {
+                (Some("openapi"), _) if value.starts_with(SCHEME) => read.held(namespace, &value[SCHEME.len()..]),
                 (Some(hint), _) => hints::apply(spec, hint, value).map_err(|fault| vec![fault]),
                 (_, Some(name)) => read.gloo(name, value),
                 (None, None) => Ok(()),
@@ -55,6 +61,11 @@ impl Annotations {
             result.err().into_iter().flatten().for_each(|fault| complain(annotation, fault));
         }
         read
+    }
+
+    fn held(&mut self, namespace: &str, text: &str) -> Result<(), Vec<String>> {
+        self.document = Some(Document::named(namespace, text).map_err(|fault| vec![fault])?);
+        Ok(())
     }
 
     fn gloo(&mut self, name: &str, value: &str) -> Result<(), Vec<String>> {
@@ -140,8 +151,9 @@ mod tests {
     fn laid(said: &[(&str, &str)], by_port: Option<Protocol>) -> (UpstreamSpec, Vec<String>) {
         let annotations = said.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (mut spec, mut complaints) = (UpstreamSpec::default(), Vec::new());
-        let read =
-            Annotations::read(&annotations, &mut spec, |which, fault| complaints.push(format!("{which}: {fault}")));
+        let read = Annotations::read(&annotations, "shop", &mut spec, |which, fault| {
+            complaints.push(format!("{which}: {fault}"))
+        });
         read.lay_over(&mut spec, 443, by_port);
         (spec, complaints)
     }

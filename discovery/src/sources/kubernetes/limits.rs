@@ -10,6 +10,10 @@ pub(super) const CONNECT: Duration = Duration::from_secs(5);
 pub(super) const BURST: usize = 4_096;
 /// Services that are told of at a time, so that the catalog can commit several together.
 pub(super) const REPORTS: usize = 64;
+/// ConfigMaps with documents that are watched: each takes a connection to the API server.
+pub(super) const CONFIG_MAPS: usize = 100;
+/// Digits of a document's digest by which its versions are told apart.
+pub(super) const VERSION: usize = 16;
 /// How soon everything is told again after the store could not take something: as often as the store itself is tried again.
 pub(super) const REFUSED: Duration = Duration::from_secs(1);
 /// How often a full list that was held back is told again.

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{self as core, ServicePort};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
 
 use super::annotations::Annotations;
+use super::config_maps::Document;
 use super::scope::Scope;
 use crate::eligibility;
 use crate::sources::hints;
@@ -80,7 +81,7 @@ impl Service {
             let all = left_out.entry(at).or_default();
             *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
         };
-        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &mut made, complain);
+        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &namespace, &mut made, complain);
         let is_selected = scope.service_selector.selects(&made.labels) || annotations.discover;
         let selector = || format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
         let selected = if is_selected { Ok(()) } else { Err(selector()) };
@@ -106,6 +107,11 @@ impl Service {
         }
         let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
         Self { namespace, name, spec: made, annotations, ports, outside, prefers_ipv6, left_out }
+    }
+
+    /// The document in a ConfigMap that it names.
+    pub(super) fn document(&self) -> Option<&Document> {
+        self.annotations.document.as_ref()
     }
 
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.

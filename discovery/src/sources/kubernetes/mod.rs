@@ -5,6 +5,7 @@
 //! ExternalName points to unless a setting lists it, and ports that are not TCP.
 
 mod annotations;
+mod config_maps;
 mod limits;
 mod map;
 mod outside;
@@ -15,6 +16,7 @@ mod settings;
 mod steady;
 #[cfg(test)]
 mod tests;
+mod users;
 mod view;
 mod watch;
 
@@ -35,10 +37,12 @@ pub use self::scope::Scope;
 pub use self::selector::{NotASelector, Selector};
 pub use self::settings::{Place, at_home};
 
-use self::publish::Publisher;
-use self::view::Says;
+use self::config_maps::ConfigMaps;
+use self::publish::{Beside, Publisher};
+use self::view::{Says, View};
 use self::watch::{Name, Said};
-use crate::sources::hosts::{self, Lookup};
+use crate::documents::Documents;
+use crate::sources::hosts::{self, Lookup, Names};
 use crate::{Reports, Source, SourceError};
 
 /// The source `kubernetes`.
@@ -47,17 +51,23 @@ pub struct Kubernetes {
     place: Place,
     scope: Arc<Scope>,
     lookup: Lookup,
+    documents: Documents,
 }
 
 impl Kubernetes {
     /// Watches the cluster at `place`. Connects to nothing before it runs.
     pub fn new(id: SourceId, place: Place) -> Self {
-        Self { id, place, scope: Arc::default(), lookup: hosts::system() }
+        Self { id, place, scope: Arc::default(), lookup: hosts::system(), documents: Documents::default() }
     }
 
     /// The same, of what is in `scope` alone.
     pub fn within(self, scope: Scope) -> Self {
         Self { scope: scope.into(), ..self }
+    }
+
+    /// The same, which puts the documents that ConfigMaps hold into `documents`.
+    pub fn holding(self, documents: Documents) -> Self {
+        Self { documents, ..self }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
@@ -72,7 +82,10 @@ impl Kubernetes {
         let config = watcher::Config::default().timeout(limits::WATCH);
         let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
         let (names, watches) = watches(&client, &config, &self.scope);
-        Publisher::new(reports, names, self.scope.clone(), self.lookup.clone()).publish(watches).await
+        let view = View::new(&self.scope, ConfigMaps::new(self.documents.clone(), &self.id.instance));
+        let hosts = Names::new(self.lookup.clone());
+        let beside = Beside { hosts, config_maps: config_maps::Watches::new(client, config) };
+        Publisher::new(reports, names, self.scope.clone(), view, beside).publish(watches).await
     }
 }
 

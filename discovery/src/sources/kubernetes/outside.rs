@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::users::Users;
+
 /// A host by name, or all under a name: `api.example.com`, `*.example.com`.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -61,40 +63,26 @@ pub(super) fn plain(host: &str) -> String {
 /// Which Services point to which hosts, and where those are.
 #[derive(Default)]
 pub(super) struct Outside {
-    services: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    users: Users,
     addresses: BTreeMap<Arc<str>, BTreeSet<IpAddr>>,
-    changed: bool,
 }
 
 impl Outside {
     /// `service` points to `now`, and to `before` no more.
     pub(super) fn point(&mut self, service: &Arc<str>, before: Option<&Arc<str>>, now: Option<&Arc<str>>) {
-        if before == now {
-            return;
-        }
-        self.changed = true;
-        if let Some(before) = before
-            && let Some(services) = self.services.get_mut(before)
-        {
-            services.remove(service);
-            if services.is_empty() {
-                self.services.remove(before);
-                self.addresses.remove(before);
-            }
-        }
-        if let Some(now) = now {
-            self.services.entry(now.clone()).or_default().insert(service.clone());
+        if let Some(host) = self.users.change(service, before, now) {
+            self.addresses.remove(host);
         }
     }
 
     /// The hosts, if they are others than at the last call.
     pub(super) fn hosts_anew(&mut self) -> Option<impl Iterator<Item = Arc<str>>> {
-        std::mem::take(&mut self.changed).then(|| self.services.keys().cloned())
+        self.users.anew()
     }
 
     /// `host` is at `addresses`. Returns the Services that point to it.
     pub(super) fn resolved(&mut self, host: &Arc<str>, addresses: &BTreeSet<IpAddr>) -> BTreeSet<Arc<str>> {
-        let Some(services) = self.services.get(host) else { return BTreeSet::new() };
+        let Some(services) = self.users.of(host) else { return BTreeSet::new() };
         self.addresses.insert(host.clone(), addresses.clone());
         services.clone()
     }

@@ -9,13 +9,15 @@ use catalog::report::{Listed, Receipt, Report};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::time::{Instant, interval_at, sleep_until};
 
+use super::config_maps;
 use super::limits;
 use super::scope::Scope;
 use super::view::{View, namespace};
 use super::watch::{Name, Said, kind, tells_of};
-use crate::sources::hosts::{Answer, Lookup, Names};
+use crate::sources::hosts::{Answer, Names};
 use crate::{Reports, SourceError};
 
 /// The watch without which nothing can be told.
@@ -26,6 +28,9 @@ pub(super) const SLICES: &str = "endpointslices";
 /// The watch that has the labels of Namespaces.
 pub(super) const NAMESPACES: &str = "namespaces";
 
+/// The part that reads documents.
+const CONFIG_MAPS: &str = "configmaps";
+
 /// What came of telling of a Service, or of the full list.
 type Acknowledged = (Option<Arc<str>>, Result<Receipt, CatalogError>);
 
@@ -34,8 +39,7 @@ pub(super) struct Publisher<'a> {
     reports: &'a Reports,
     scope: Arc<Scope>,
     view: View,
-    /// The addresses of hosts outside the cluster.
-    hosts: Names,
+    beside: Beside,
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
     /// Watches that fail.
@@ -58,6 +62,14 @@ struct Failing {
     last: Instant,
 }
 
+/// What Services use beside their slices, each watched as long as one does.
+pub(super) struct Beside {
+    /// The addresses of hosts outside the cluster.
+    pub(super) hosts: Names,
+    /// ConfigMaps with documents.
+    pub(super) config_maps: config_maps::Watches,
+}
+
 /// How far a run is.
 enum Phase {
     /// The cluster is being read; nothing is told yet. With what there is then, once Services are known.
@@ -75,14 +87,14 @@ type Upstreams = BTreeMap<Arc<str>, Listed>;
 
 impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
-    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, lookup: Lookup) -> Self {
+    pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, view: View, beside: Beside) -> Self {
         // What an earlier run said of them is over.
-        names.iter().for_each(|name| reports.part(name, None));
+        names.iter().map(|name| &**name).chain([CONFIG_MAPS]).for_each(|name| reports.part(name, None));
         Self {
             reports,
-            view: View::new(&scope),
             scope,
-            hosts: Names::new(lookup),
+            view,
+            beside,
             unlisted: names.iter().cloned().collect(),
             names,
             failing: BTreeMap::new(),
@@ -114,7 +126,8 @@ impl<'a> Publisher<'a> {
                         self.take(name, said)?;
                     }
                 }
-                answer = self.hosts.next() => self.resolved(answer),
+                answer = self.beside.hosts.next() => self.resolved(answer),
+                (config_map, said) = self.beside.config_maps.next() => self.read(&config_map, said),
                 Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.phase = Phase::Due,
                 now = alive.tick() => self.alive(now),
@@ -165,17 +178,22 @@ impl<'a> Publisher<'a> {
 
     fn resolved(&mut self, answer: Answer) {
         let host = answer.name.clone();
-        self.hosts.answered(answer);
+        self.beside.hosts.answered(answer);
         // Of a name that cannot be resolved the last good addresses are kept.
-        match self.hosts.addresses(&host) {
+        match self.beside.hosts.addresses(&host) {
             Some(addresses) => self.view.resolved(&host, addresses),
             None => self.leave_out(),
         }
     }
 
+    fn read(&mut self, config_map: &Arc<str>, said: Result<Option<ConfigMap>, String>) {
+        self.reports.part(CONFIG_MAPS, self.beside.config_maps.failure());
+        self.view.take_config_map(config_map, said);
+    }
+
     /// Says what is left out, and which hosts cannot be resolved.
     fn leave_out(&self) {
-        self.reports.leave_out(self.view.left_out().chain(self.hosts.failures()));
+        self.reports.leave_out(self.view.left_out().chain(self.beside.hosts.failures()));
     }
 
     /// Whether nothing can be told, as what that takes cannot be read anywhere, or can no longer be for long.
@@ -218,7 +236,16 @@ impl<'a> Publisher<'a> {
     fn advance(&mut self) {
         self.changed.append(&mut self.view.changed());
         if let Some(hosts) = self.view.hosts_anew() {
-            self.hosts.keep(hosts);
+            self.beside.hosts.keep(hosts);
+        }
+        let watches = &mut self.beside.config_maps;
+        let too_many = self.view.config_maps_anew().map(|config_maps| watches.keep(config_maps));
+        if too_many.is_some() {
+            self.reports.part(CONFIG_MAPS, self.beside.config_maps.failure());
+        }
+        for config_map in too_many.into_iter().flatten() {
+            let most = limits::CONFIG_MAPS;
+            self.view.take_config_map(&config_map, Err(format!("at most {most} with documents are watched")));
         }
         if self.view.leaves_out_anew() {
             self.leave_out();
@@ -239,6 +266,7 @@ impl<'a> Publisher<'a> {
             Some(host) => (!self.view.is_resolved(host), Some(&**host)),
             None => (without_slices, None),
         };
+        let awaits_document = self.view.awaits_document(service);
         // What is not known now stays as in an earlier run.
         for listed in &mut listed {
             let held = self.held.get(&listed.key);
@@ -246,6 +274,12 @@ impl<'a> Publisher<'a> {
                 // Another host has other addresses.
                 let held = held.filter(|held| host.is_none_or(|host| held.spec.host.as_deref() == Some(host)));
                 listed.endpoints = held.map(|held| held.endpoints.clone()).unwrap_or_default();
+            }
+            if awaits_document
+                && let Some(version) = held.and_then(|held| held.spec.hints.openapi.as_ref())
+                && listed.spec.hints.openapi.as_ref().is_some_and(|at| version.starts_with(&format!("{at}#")))
+            {
+                listed.spec.hints.openapi = Some(version.clone());
             }
             if without_namespaces && let Some(known) = held.and_then(|held| held.spec.home.as_ref()) {
                 listed.spec.home = Some(known.clone());

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use catalog::report::Listed;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 
+use super::config_maps::ConfigMaps;
 use super::map::{Service, Slice};
 use super::outside::Outside;
 use super::scope::Scope;
@@ -22,6 +23,7 @@ pub(super) struct View {
     of_service: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     namespaces: BTreeMap<Arc<str>, Says>,
     outside: Outside,
+    config_maps: ConfigMaps,
     /// Whether namespaces have to be selected, so that one that is not known is not.
     selects_namespaces: bool,
     changed: BTreeSet<Arc<str>>,
@@ -54,13 +56,23 @@ pub(super) struct Says {
 
 impl View {
     /// Nothing is known yet.
-    pub(super) fn new(scope: &Scope) -> Self {
-        Self { selects_namespaces: !scope.namespace_selector.is_empty(), ..Self::default() }
+    pub(super) fn new(scope: &Scope, config_maps: ConfigMaps) -> Self {
+        Self { selects_namespaces: !scope.namespace_selector.is_empty(), config_maps, ..Self::default() }
     }
 
     /// All upstreams of a Service; none where there is no such Service.
     pub(super) fn listed(&self, service: &str) -> Vec<Listed> {
         let Some(known) = self.services.get(service) else { return Vec::new() };
+        let mut listed = self.called(service, known);
+        if let Some(document) = known.document() {
+            let location = self.config_maps.location(document);
+            listed.iter_mut().for_each(|listed| listed.spec.hints.openapi = Some(location.clone()));
+        }
+        listed
+    }
+
+    /// The same, but for where documents are.
+    fn called(&self, service: &str, known: &Service) -> Vec<Listed> {
         let says = self.namespaces.get(namespace(service));
         if self.is_out(service) {
             return Vec::new();
@@ -93,6 +105,24 @@ impl View {
     pub(super) fn resolved(&mut self, host: &Arc<str>, addresses: &BTreeSet<IpAddr>) {
         self.changed.append(&mut self.outside.resolved(host, addresses));
         self.leaves_out = true;
+    }
+
+    /// All ConfigMaps with documents, if they are others than at the last call.
+    pub(super) fn config_maps_anew(&mut self) -> Option<impl Iterator<Item = Arc<str>>> {
+        self.config_maps.users.anew()
+    }
+
+    /// Takes what was said of one.
+    pub(super) fn take_config_map(&mut self, config_map: &Arc<str>, said: Result<Option<ConfigMap>, String>) {
+        if self.config_maps.take(config_map, said) {
+            self.changed.extend(self.config_maps.users.of(config_map).into_iter().flatten().cloned());
+        }
+    }
+
+    /// Whether the document of a Service is in a ConfigMap that was not read yet.
+    pub(super) fn awaits_document(&self, service: &str) -> bool {
+        let document = self.services.get(service).and_then(Service::document);
+        document.is_some_and(|document| !self.config_maps.is_read(document))
     }
 
     /// Whether the Service is in a namespace that is not selected.
@@ -133,8 +163,13 @@ impl Part for Service {
             return;
         }
         view.changed.insert(key.clone());
-        let before = view.services.get(key).and_then(|service| service.outside.clone());
-        view.outside.point(key, before.as_ref(), now.as_ref().and_then(|service| service.outside.as_ref()));
+        let uses = |service: &Self| (service.outside.clone(), service.document().map(|d| d.config_map.clone()));
+        let (host, config_map) = view.services.get(key).map(uses).unwrap_or_default();
+        let (new_host, new_config_map) = now.as_ref().map(uses).unwrap_or_default();
+        view.outside.point(key, host.as_ref(), new_host.as_ref());
+        if let Some(unused) = view.config_maps.users.change(key, config_map.as_ref(), new_config_map.as_ref()) {
+            view.config_maps.drop(unused);
+        }
         let leaves_out = |service: &Self| !service.left_out.is_empty();
         view.leaves_out |= now.as_ref().is_some_and(leaves_out) || view.is_out(key);
         let before = match now {

@@ -110,7 +110,7 @@ fn key_of<K: Resource>(object: &K) -> Arc<str> {
 }
 
 /// A failure in the words of its last cause, which is the server's.
-fn cause(error: &watcher::Error) -> String {
+pub(super) fn cause(error: &watcher::Error) -> String {
     let mut last: &dyn std::error::Error = error;
     while let Some(source) = last.source() {
         last = source;

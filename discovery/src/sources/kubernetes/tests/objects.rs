@@ -6,6 +6,7 @@ use catalog::model::Home;
 use catalog::report::Listed;
 use serde_json::{Value, json};
 
+use crate::sources::kubernetes::config_maps::ConfigMaps;
 use crate::sources::kubernetes::map::{Service, Slice, key};
 use crate::sources::kubernetes::scope::Scope;
 use crate::sources::kubernetes::view::{Part, Says, View};
@@ -114,7 +115,7 @@ fn an_external_name_is_called_where_a_setting_lists_it() {
     assert!(reason(&of("localhost", ports.clone())).ends_with("externalNames does not list localhost"));
     assert!(reason(&of("api.example.com", Value::Null)).contains("has no port"));
 
-    let mut view = View::new(&scope);
+    let mut view = View::new(&scope, ConfigMaps::default());
     let (service, host): (&str, Arc<str>) = ("shop/away", "api.example.com".into());
     put(&mut view, service, Some(of("API.example.com.", ports.clone())));
     assert_eq!(view.hosts_anew().unwrap().collect::<Vec<_>>(), [host.clone()]);
@@ -199,7 +200,7 @@ fn services_and_namespaces_are_selected_by_their_labels() {
         let object = json!({"metadata": metadata, "spec": {"ports": [{"port": 80}]}});
         Service::of(serde_json::from_value(object).unwrap(), &scope)
     };
-    let mut view = View::new(&scope);
+    let mut view = View::new(&scope, ConfigMaps::default());
     put(&mut view, "shop/web", Some(of("web", json!({"tier": "web"}), json!({}))));
     put(&mut view, "shop/db", Some(of("db", json!({"tier": "db"}), json!({}))));
     put(&mut view, "shop/asks", Some(of("asks", json!({}), json!({"gloo.solo.io/discover": "true"}))));

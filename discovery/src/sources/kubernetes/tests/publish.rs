@@ -7,15 +7,19 @@ use std::time::Duration;
 
 use catalog::Snapshot;
 use catalog::model::SourceId;
+use kube::Client;
+use kube::runtime::watcher::Config;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::objects::{ready, service, slice};
+use crate::documents::Documents;
 use crate::sources::hosts;
+use crate::sources::kubernetes::config_maps::{self, ConfigMaps};
 use crate::sources::kubernetes::limits;
 use crate::sources::kubernetes::map::{Service, Slice};
-use crate::sources::kubernetes::publish::{NAMESPACES, Publisher, SERVICES, SLICES};
-use crate::sources::kubernetes::view::{Part, Says};
+use crate::sources::kubernetes::publish::{Beside, NAMESPACES, Publisher, SERVICES, SLICES};
+use crate::sources::kubernetes::view::{Part, Says, View};
 use crate::sources::kubernetes::watch::{Name, Said, gone};
 use crate::testing::{Bench, Disk, addresses, pass};
 use crate::{Reports, SourceError};
@@ -59,13 +63,24 @@ impl Cluster {
     }
 }
 
+/// A client of a server that is asked nothing.
+fn nobody() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::try_from(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap()
+}
+
 /// Runs a publisher while `script` goes on: why it ended by itself, if it did.
 async fn play(bench: &Bench, script: impl AsyncFnOnce(Cluster)) -> Option<SourceError> {
     let reports = Reports::new(bench.catalog.clone(), SourceId::new("kubernetes", ""));
     let (says, said) = mpsc::channel(64);
     let names = [SERVICES, SLICES, NAMESPACES].map(Name::from);
-    let run =
-        Publisher::new(&reports, names.into(), Arc::default(), hosts::system()).publish(ReceiverStream::new(said));
+    let (scope, none) = (Arc::default(), ConfigMaps::new(Documents::default(), ""));
+    let beside = Beside {
+        hosts: hosts::Names::new(hosts::system()),
+        config_maps: config_maps::Watches::new(nobody(), Config::default()),
+    };
+    let view = View::new(&scope, none);
+    let run = Publisher::new(&reports, names.into(), scope, view, beside).publish(ReceiverStream::new(said));
     tokio::select! {
         ended = run => ended.err(),
         () = script(Cluster(says)) => None,
