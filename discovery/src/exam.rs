@@ -152,9 +152,9 @@ fn in_consul() -> BoxFuture<'static, Stage> {
 
 fn in_aws() -> BoxFuture<'static, Stage> {
     Box::pin(async {
-        let fake = lambda::tests::fake::Fake::start(&["one", "two"]).await;
+        let fake = lambda::tests::fake::Fake::start(&["eu-one-1", "eu-two-1"]).await;
         let source = Box::new(lambda::tests::source(&fake, "", &Keyring::default()));
-        let listed = |name: &str| (name.to_owned(), format!("aws-{name}"));
+        let listed = |name: &str| (format!("eu-{name}-1"), format!("aws-eu-{name}-1"));
         Stage { source, listed, fail: Box::new(move || drop(fake)) }
     })
 }

@@ -1,14 +1,19 @@
 //! The Lambda source against moto behind a front that is as strict as AWS: pages, calls a second, refusals.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use harness::catalog::difference;
 use harness::control_plane::{ControlPlane, LIMIT};
 use harness::daemon::{Daemon, Options};
-use harness::http;
 use harness::moto::{KEYS, Moto};
+use harness::{http, wait};
 use serde_json::Value;
 
 const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+
+/// What is paced takes its time.
+const LONG: Duration = Duration::from_secs(240);
 
 /// Functions of the first region: more than two pages. The other has a few.
 const MANY: usize = 120;
@@ -76,7 +81,13 @@ async fn functions_of_two_regions_with_versions_aliases_and_tags() {
     let front = ControlPlane::before(&moto).await;
     let daemon = daemon(&front.url(), 2).await;
     daemon.until_functions(&upstream(REGIONS[1]), listed(&names(FEW))).await;
-    daemon.until_functions(&upstream(REGIONS[0]), listed(&names(MANY))).await;
+    // Four calls each, some twelve a second.
+    let wanted: BTreeSet<_> = listed(&names(MANY)).into_iter().collect();
+    let found = || async {
+        let found = daemon.functions(&upstream(REGIONS[0])).await?;
+        if found == wanted { Ok(()) } else { Err(difference(&found, &wanted)) }
+    };
+    wait::until("all functions of the first region are there", LONG, found).await;
     let all = daemon.list("/api/v1/functions?tag=team=f1").await.unwrap();
     assert_eq!(all.len(), 20 * 3, "f100 to f119, each with a version and an alias");
     let alias = daemon.function(&upstream(REGIONS[0]), "f007:live").await.unwrap();
@@ -141,7 +152,7 @@ async fn two_thousand_functions_are_read_as_slowly_as_aws_wants_it() {
         let (calls, _) = front.calls();
         if calls > 2 * 14 * 20 { Ok(()) } else { Err(format!("{calls} calls")) }
     };
-    harness::wait::until("there are calls enough", Duration::from_secs(120), calls).await;
+    wait::until("there are calls enough", LONG, calls).await;
     let (_, busiest) = front.calls();
     assert!((1..=LIMIT).contains(&busiest), "{busiest} calls in a second");
     until_source(&daemon, "nothing fails", |source| source["failingParts"].is_null()).await;

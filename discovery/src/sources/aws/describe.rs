@@ -18,11 +18,12 @@ pub(super) fn describe(known: &Known, settings: &Settings) -> (Description, Left
     let (mut description, mut left_out) = (Description::default(), LeftOut::new());
     for (name, function) in &known.functions {
         let held = known.held.as_ref().and_then(|held| held.get(name));
+        let held_tags = held.map(|held| held.tags.clone());
         let tags = match known.tags(function) {
             Tagged::Known(tags) => Ok(tags.clone()),
-            Tagged::Pending => held.map(|held| held.tags.clone()).ok_or("its tags are not read yet"),
-            Tagged::Refused if settings.tags.is_empty() => Ok(Tags::new()),
-            Tagged::Refused => Err("its tags cannot be read, and aws.lambda.tags asks for some"),
+            Tagged::Pending => held_tags.ok_or("its tags are not read yet"),
+            Tagged::Refused if settings.tags.is_empty() => Ok(held_tags.unwrap_or_default()),
+            Tagged::Refused => held_tags.ok_or("its tags cannot be read, and aws.lambda.tags asks for some"),
         };
         let refused = settings.refuses_name(name);
         let tags = match refused.map_or_else(|| tags.map_err(str::to_owned), Err) {

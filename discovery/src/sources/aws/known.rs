@@ -24,6 +24,8 @@ pub(super) struct Known {
     pub(super) all_tags: Option<BTreeMap<String, Tags>>,
     /// Whether the newest question for all tags failed, so that each function is asked for its own.
     pub(super) no_bulk: bool,
+    /// Whether the newest question for the tags of one function was refused.
+    pub(super) no_tags: bool,
     /// Calls that AWS refuses; they are tried again in the next round.
     pub(super) refused: BTreeSet<&'static str>,
     /// When the list was read.
@@ -58,9 +60,6 @@ pub(super) enum Tagged<'a> {
     /// AWS does not tell them.
     Refused,
 }
-
-/// The call that reads the tags of one function.
-pub(super) const LIST_TAGS: &str = "ListTags";
 
 static NO_TAGS: Tags = Tags::new();
 
@@ -144,7 +143,7 @@ impl Known {
         let own = function.tags.as_ref().filter(|_| self.no_bulk);
         match own.or_else(in_bulk) {
             Some(tags) => Tagged::Known(tags),
-            None if self.refused.contains(LIST_TAGS) => Tagged::Refused,
+            None if self.no_tags => Tagged::Refused,
             None => Tagged::Pending,
         }
     }

@@ -14,13 +14,16 @@ use tokio::time::{Instant, sleep_until};
 use super::client::Client;
 use super::describe::describe;
 use super::held::Held;
-use super::known::{Function, Known, LIST_TAGS, Tagged};
+use super::known::{Function, Known, Tagged};
 use super::limits;
 use super::settings::{Settings, Versions};
 use super::standing::Standing;
 use crate::aws::{AwsError, Lane, Place, Trouble};
 use crate::backoff::jitter;
 use crate::{Reports, SourceError};
+
+/// The call that reads the tags of one function.
+const LIST_TAGS: &str = "ListTags";
 
 /// The kind of all that is listed here.
 const LAMBDA: Kind = Kind::new("lambda");
@@ -149,6 +152,7 @@ impl Watch<'_> {
         self.show("GetResources", answer.as_ref().err());
         self.known.no_bulk = answer.is_err();
         if let Ok(all) = answer {
+            self.show(LIST_TAGS, None);
             self.known.all_tags = Some(all);
             self.known.tagged = Some(Timestamp::now());
         }
@@ -165,7 +169,9 @@ impl Watch<'_> {
             true => None,
             false => {
                 let asked = self.may(LIST_TAGS).then(|| client.tags(lane, &arn));
-                self.answer(LIST_TAGS, asked).await?
+                let tags = self.answer(LIST_TAGS, asked).await?;
+                self.known.no_tags = tags.is_none();
+                tags
             }
         };
         let (mut versions, mut aliases) = (None, None);

@@ -9,6 +9,7 @@ use catalog::model::SourceId;
 use plugins::Keyring;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use self::fake::{Fake, Function};
 use super::{Lambda, RawSettings, Settings};
@@ -56,7 +57,8 @@ impl Run {
     }
 
     async fn until_status(&self, fact: impl Fn(&Status) -> bool) -> Status {
-        self.board.wait_for(|all| fact(&all[0])).await;
+        let shown = timeout(Duration::from_secs(3_600), self.board.wait_for(|all| fact(&all[0]))).await;
+        assert!(shown.is_ok(), "{:?}", self.board.read());
         self.board.read().remove(0)
     }
 }
