@@ -123,6 +123,9 @@ pub enum SettingsError {
         /// What is wrong.
         fault: String,
     },
+    /// A variable names no place.
+    #[error("{0} is no URL that begins with http:// or https://")]
+    NoUrl(&'static str),
     /// Nobody says in which region.
     #[error("no region is named: give AWS_REGION, aws.regions or --source {0}=REGION")]
     NoRegion(&'static str),

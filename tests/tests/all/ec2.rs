@@ -126,6 +126,9 @@ fn instances_of_two_regions_and_three_accounts_are_found_and_called() {
         assert_eq!(left_out[&instances[5].0], "it has no tag portolan:upstream");
         assert_eq!(left_out[&instances[6].0], "its tags are not as aws.ec2.filters wants: Stage=prod");
 
+        let why = daemon.admin(&format!("/api/v1/why?target={}", instances[5].0)).await.to_string();
+        assert!(why.contains("it has no tag portolan:upstream"), "{why}");
+
         // One that stops is called no more; a group without any is gone.
         let (us, shop) = (&instances[1].0, &instances[4].0);
         moto.boto(&format!("client('ec2', 'us-east-1').stop_instances(InstanceIds=['{us}', '{shop}'])")).await;
