@@ -161,7 +161,20 @@ fn every_manifest_is_one_that_is_applied() {
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         for name in names.filter(|name| name.contains('.') && name != "kustomization.yaml") {
             assert!(kustomization.contains(&format!("{folder}{name}")), "{folder}{name} is not in kustomization.yaml");
+            // The chart installs the same definitions: its folder is a link to this one.
+            assert!(folder != "crds/" || chart().join("crds").join(&name).exists(), "{name} is not in the chart");
         }
+    }
+}
+
+#[test]
+fn the_image_is_that_of_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let deployment = std::fs::read_to_string(manifests().join("deployment.yaml")).unwrap();
+    assert!(deployment.contains(&format!("image: portolan:{version}\n")), "{version}: {deployment}");
+    let chart = std::fs::read_to_string(chart().join("Chart.yaml")).unwrap();
+    for field in ["version", "appVersion"] {
+        assert!(chart.contains(&format!("\n{field}: {version}\n")), "{field} {version}: {chart}");
     }
 }
 
