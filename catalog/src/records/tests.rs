@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::model::{
-    Aws, Digest, Endpoint, Event, Function, Health, Hints, Home, Kind, KindState, Origin, Protocol, SourceId, Tls,
-    Upstream, UpstreamId, UpstreamSpec, Validation,
+    Aws, Digest, Endpoint, Event, Function, Health, Hints, Home, Kind, KindState, Origin, Protocol, SoleFunction,
+    SourceId, Tls, Upstream, UpstreamId, UpstreamSpec, Validation,
 };
 
 fn text(bytes: &Bytes) -> (u8, String) {
@@ -43,6 +43,7 @@ fn upstream() -> Upstream {
         rest_base_path: Some("/v2".into()),
         protocol: Some(Protocol::Https),
         tls: Some(Tls { server_name: Some("pets".into()), root_ca: None, insecure_skip_verify: true }),
+        sole_function: Some(SoleFunction { name: "pets".into(), timeout: Some(300) }),
         home: Some(Home { namespace: "shop".into(), discovery: Some(false) }),
         labels: [("k".into(), "v".into())].into(),
         hints: Hints { openapi: Some("/o.json".into()), discovery: Some(true), validation: Some(Validation::Report) },

@@ -1,4 +1,6 @@
 //! The function kinds, a folder each.
 
 pub mod grpc;
+pub mod http;
+pub mod openfaas;
 pub mod rest;
