@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod described;
 pub mod echo;
 pub mod events;
+pub mod faas;
 pub mod golang;
 pub mod http;
 pub mod installed;
