@@ -124,6 +124,7 @@ mod tests {
             last_success: None,
             last_error: None,
             failing_parts: BTreeMap::new(),
+            as_of: BTreeMap::new(),
             upstreams: 3,
             endpoints: 7,
             lag: None,

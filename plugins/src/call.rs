@@ -210,6 +210,8 @@ pub enum Reply {
     Usual,
     /// `text/event-stream`.
     EventStream,
+    /// An answer before the call is done, as `Prefer: respond-async` asks.
+    Queued,
 }
 
 /// What carries a call.

@@ -11,10 +11,10 @@ use crate::fetch::{Fetch, FetchError};
 /// Looks at one upstream and says whether it offers functions of this kind, and which. Pure but for [`Fetch`]: keeps nothing
 /// between two looks but what [`Finding::Found`] hands back as `hint`.
 pub trait Probe: Send + Sync {
-    /// Whether an upstream that speaks `protocol` (`None`: nobody says) is worth a look. Where only gRPC is spoken, that is for kinds
-    /// that are spoken over gRPC to say.
-    fn looks_at(&self, protocol: Option<Protocol>) -> bool {
-        !matches!(protocol, Some(Protocol::Grpc | Protocol::Grpcs))
+    /// Whether an upstream of which its source says `spec` is worth a look. Where only gRPC is spoken, that is for kinds that are
+    /// spoken over gRPC to say.
+    fn looks_at(&self, spec: &UpstreamSpec) -> bool {
+        !matches!(spec.protocol, Some(Protocol::Grpc | Protocol::Grpcs))
     }
 
     /// One look. An error means that it could not be found out; [`Finding::NotThis`] that it was, and the answer is no.

@@ -6,11 +6,12 @@ use catalog::model::Kind;
 
 use crate::filter::Filter;
 use crate::filters::{Settings, access, origin};
-use crate::functions::{grpc, lambda, rest};
+use crate::functions::{grpc, http, lambda, openfaas, rest};
 use crate::kind::FunctionKind;
 
 /// Every kind, in the order in which an upstream is offered to them and in which they get names.
-pub static FUNCTION_KINDS: &[&dyn FunctionKind] = &[&rest::Rest, &grpc::Grpc, &lambda::Lambda];
+pub static FUNCTION_KINDS: &[&dyn FunctionKind] =
+    &[&rest::Rest, &grpc::Grpc, &lambda::Lambda, &openfaas::OpenFaas, &http::Http];
 
 /// The kind of that name.
 pub fn function_kind(kind: &Kind) -> Option<&'static dyn FunctionKind> {

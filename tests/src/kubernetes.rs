@@ -236,6 +236,23 @@ impl Cluster {
         }
     }
 
+    /// Makes the kind of Knative's Services known, as far as clients need it.
+    pub async fn knative(&self) {
+        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let version = json!({
+            "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": schema},
+        });
+        let names = json!({"kind": "Service", "plural": "services", "singular": "service"});
+        let spec =
+            json!({"group": "serving.knative.dev", "scope": "Namespaced", "names": names, "versions": [version]});
+        let object = json!({"metadata": {"name": "services.serving.knative.dev"}, "spec": spec});
+        let made = self.call(Method::POST, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", object).await;
+        made.unwrap_or_else(|error| panic!("the kind of Knative: {error}"));
+        let path = "/apis/serving.knative.dev/v1/services";
+        self.server.until("the kind is served", || self.call(Method::GET, path, Value::Null)).await;
+    }
+
     /// Ends the API server with SIGKILL.
     pub fn kill(&self) {
         self.server.kill();

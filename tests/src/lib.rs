@@ -17,6 +17,7 @@ pub mod described;
 pub mod echo;
 pub mod events;
 pub mod executor;
+pub mod faas;
 pub mod golang;
 pub mod helm;
 pub mod http;

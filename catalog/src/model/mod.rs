@@ -8,6 +8,7 @@ mod home;
 mod kind;
 pub mod name;
 mod origin;
+mod sole;
 mod upstream;
 
 pub use aws::{Aws, Event};
@@ -17,4 +18,5 @@ pub use function::{Described, Description, Function, Materials};
 pub use home::Home;
 pub use kind::Kind;
 pub use origin::{Origin, SourceId};
+pub use sole::SoleFunction;
 pub use upstream::{Hints, KindState, Protocol, Stale, Tls, Upstream, UpstreamId, UpstreamSpec, Validation};

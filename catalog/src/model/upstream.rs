@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, Digest, Home, Kind, Origin};
+use super::{Aws, Digest, Home, Kind, Origin, SoleFunction};
 
 /// An upstream's permanent id, `{name}-{hash8 of its origin}`; accepted wherever its name is.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -135,6 +135,9 @@ pub struct UpstreamSpec {
     /// What it is in AWS, where it is there and its functions are called as AWS wants it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Aws>,
+    /// The one function that it is, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sole_function: Option<SoleFunction>,
     /// The namespace of its source that it is in, where the source has such.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
@@ -165,6 +168,7 @@ impl UpstreamSpec {
             tls: over.tls.clone().or_else(|| self.tls.clone()),
             aws: over.aws.clone().or_else(|| self.aws.clone()),
             home: over.home.clone().or_else(|| self.home.clone()),
+            sole_function: over.sole_function.clone().or_else(|| self.sole_function.clone()),
             labels: labels.collect(),
             hints,
             over: over.over.clone(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::digests::Digests;
 use super::function::time;
 use crate::model::{
-    Aws, Digest, Hints, Home, Kind, KindState, Origin, Protocol, SourceId, Tls, Upstream, UpstreamId, UpstreamSpec,
-    Validation,
+    Aws, Digest, Hints, Home, Kind, KindState, Origin, Protocol, SoleFunction, SourceId, Tls, Upstream, UpstreamId,
+    UpstreamSpec, Validation,
 };
 
 /// What makes a change of an upstream visible.
@@ -86,6 +86,8 @@ struct SpecRecord<'a> {
     tls: Option<TlsRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws: Option<Cow<'a, Aws>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sole_function: Option<Cow<'a, SoleFunction>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     home: Option<Cow<'a, Home>>,
     #[serde(borrow, skip_serializing_if = "BTreeMap::is_empty")]
@@ -181,6 +183,7 @@ impl<'a> SpecRecord<'a> {
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: spec.aws.as_ref().map(Cow::Borrowed),
+            sole_function: spec.sole_function.as_ref().map(Cow::Borrowed),
             home: spec.home.as_ref().map(Cow::Borrowed),
             labels: spec.labels.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
             openapi: text(&spec.hints.openapi),
@@ -204,6 +207,7 @@ impl<'a> SpecRecord<'a> {
                 insecure_skip_verify: tls.insecure_skip_verify,
             }),
             aws: self.aws.map(Cow::into_owned),
+            sole_function: self.sole_function.map(Cow::into_owned),
             home: self.home.map(Cow::into_owned),
             labels: self.labels.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
             hints: Hints {

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::model::{
-    Aws, Digest, Endpoint, Event, Function, Health, Hints, Home, Kind, KindState, Origin, Protocol, SourceId, Tls,
-    Upstream, UpstreamId, UpstreamSpec, Validation,
+    Aws, Digest, Endpoint, Event, Function, Health, Hints, Home, Kind, KindState, Origin, Protocol, SoleFunction,
+    SourceId, Tls, Upstream, UpstreamId, UpstreamSpec, Validation,
 };
 
 fn text(bytes: &Bytes) -> (u8, String) {
@@ -42,6 +42,7 @@ fn upstream() -> Upstream {
         base_path: "/v1".into(),
         rest_base_path: Some("/v2".into()),
         protocol: Some(Protocol::Https),
+        sole_function: Some(SoleFunction { name: "pets".into(), timeout: Some(300) }),
         home: Some(Home { namespace: "shop".into(), discovery: Some(false) }),
         tls: Some(Tls {
             server_name: Some("pets".into()),

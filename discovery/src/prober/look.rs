@@ -124,7 +124,7 @@ impl Looker {
         kind: &'static dyn FunctionKind,
         known: Option<KindState>,
     ) -> Result<Finding, String> {
-        let probe = kind.probe().filter(|probe| probe.looks_at(job.spec.protocol));
+        let probe = kind.probe().filter(|probe| probe.looks_at(&job.spec));
         let Some(probe) = probe else { return Ok(Finding::NotThis) };
         let (id, spec, document_paths) = (job.upstream.clone(), job.spec.clone(), self.document_paths.clone());
         let target = Target { id, spec, known, document_paths };

@@ -58,8 +58,8 @@ impl FunctionKind for Fake {
 }
 
 impl Probe for Fake {
-    fn looks_at(&self, protocol: Option<Protocol>) -> bool {
-        self.grpc || !matches!(protocol, Some(Protocol::Grpc | Protocol::Grpcs))
+    fn looks_at(&self, spec: &UpstreamSpec) -> bool {
+        self.grpc || !matches!(spec.protocol, Some(Protocol::Grpc | Protocol::Grpcs))
     }
 
     fn probe<'a>(&'a self, target: &'a Target, _: &'a dyn Fetch) -> BoxFuture<'a, Result<Finding, ProbeError>> {
@@ -189,6 +189,18 @@ async fn the_next_look_comes_as_the_last_one_says() {
     );
     let shown = run.until(&id, State::Failing).await;
     assert_eq!(shown.error.as_deref(), Some("no connection: refused"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_asleep_is_looked_at_when_its_source_says_something_else() {
+    let run = Run::start().await;
+    let asleep =
+        |function: &str| UpstreamSpec { sole_function: Some(Default::default()), ..does(&[("does", function)]) };
+    let id = run.list("asleep", asleep("one"), &["127.0.0.1:1"]).await;
+    pass(Duration::from_secs(20 * 3_600)).await;
+    assert_eq!(looks(&id, "rest").len(), 1);
+    run.list("asleep", asleep("two"), &["127.0.0.1:1"]).await;
+    run.bench.wait(|snapshot| snapshot.by_id(&id).is_some_and(|entry| entry.function("two").is_some())).await;
 }
 
 #[tokio::test(start_paused = true)]

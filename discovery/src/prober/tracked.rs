@@ -22,6 +22,9 @@ const TOGETHER: Duration = Duration::from_millis(500);
 /// The soonest that a confirmation is asked for.
 const CONFIRM_LEAST: Duration = Duration::from_secs(1);
 
+/// What is one function may be asleep, and a look starts it: it is looked at when its source says something else, and else this seldom.
+const ASLEEP: Duration = Duration::from_secs(24 * 3_600);
+
 /// One kind on one upstream.
 struct Offer {
     kind: &'static dyn FunctionKind,
@@ -89,7 +92,6 @@ impl Tracked {
     /// Decides anew which kinds it is offered to; all of them are due then. One that was found here once is offered it whatever is spoken
     /// now: only a look can deny it.
     fn offer(&mut self, entry: &UpstreamEntry, who: &Eligibility, due: Instant) {
-        let protocol = self.spec.protocol;
         self.listed = self.spec.aws.as_ref().map(|_| !entry.upstream.kinds.is_empty());
         let upstream = &entry.upstream;
         let decision = who.rules.decide(&upstream.origin.source, &upstream.namespace, &self.spec);
@@ -98,7 +100,7 @@ impl Tracked {
             None => (!decision.on, decision.rule),
         };
         let is_established = |kind: &dyn FunctionKind| entry.upstream.kinds.contains_key(&kind.kind());
-        let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(protocol));
+        let may_be = |kind: &dyn FunctionKind| kind.probe().is_some_and(|probe| probe.looks_at(&self.spec));
         let offered = who.kinds.iter().filter(|kind| !self.off && (may_be(**kind) || is_established(**kind)));
         let offer = |kind: &&'static dyn FunctionKind| {
             let established = is_established(*kind);
@@ -166,6 +168,8 @@ impl Tracked {
         offer.failures = if matches!(verdict, Verdict::Failed(_)) { offer.failures.saturating_add(1) } else { 0 };
         let wait = pace::after(&verdict, offer.failures, others && !offer.established);
         let wait = confirm.map_or(wait, |confirm| confirm.min(wait).max(CONFIRM_LEAST));
+        let is_known = matches!(verdict, Verdict::Found | Verdict::NotThis);
+        let wait = if is_known && self.spec.sole_function.is_some() { ASLEEP } else { wait };
         // A new instance that came during the round was not asked in it.
         let wait = self.newcomer.map_or(wait, |_| wait.min(pace::new_instance(&verdict)));
         offer.due = now + wait;

@@ -81,6 +81,37 @@ async fn resetting() -> Server {
     .await
 }
 
+/// Looks at what is in the catalog of `bench` as long as its tasks live.
+fn looking(bench: &Bench, journal: &Journal) -> (Handle, JoinSet<()>) {
+    let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone());
+    let settings = Settings { rules: Rules::default(), document_paths: Arc::from([]) };
+    let prober = Prober::new(bench.catalog.clone(), fetcher, journal.clone(), KINDS, settings);
+    let (handle, mut tasks) = (prober.handle(), JoinSet::new());
+    tasks.spawn(prober.run(std::future::pending()));
+    (handle, tasks)
+}
+
+fn spec() -> UpstreamSpec {
+    UpstreamSpec { protocol: Some(Protocol::Http), ..UpstreamSpec::default() }
+}
+
+#[tokio::test]
+async fn where_one_endpoint_fails_another_is_asked_in_the_same_round() {
+    // One at an address before the good one's, and one after it.
+    let good = Server::http(|_| reply(200, "Content-Type: application/json\r\n", "{}")).await;
+    for (nth, bad) in [resetting().await, Server::http(|_| reply(503, "", "away")).await].iter().enumerate() {
+        let (bench, journal) = (Bench::new().await, Journal::default());
+        let (_handle, _tasks) = looking(&bench, &journal);
+        let endpoints = [bad.address.to_string(), good.address.to_string()];
+        let id = bench.list(&format!("half-{nth}"), spec(), &endpoints.each_ref().map(String::as_str)).await;
+        let snapshot =
+            timeout(Duration::from_secs(10), bench.wait(|snapshot| snapshot.function_count() == 1)).await.unwrap();
+        assert!(snapshot.by_id(&id).unwrap().function("hello").is_some());
+        let asked: Vec<_> = journal.of(&id).iter().map(|attempt| attempt.endpoint).collect();
+        assert!(asked.contains(&good.address) && asked.len() <= 2, "{asked:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_good_service_among_traps_is_found_at_once() {
     let mut traps = Vec::new();
@@ -92,13 +123,7 @@ async fn a_good_service_among_traps_is_found_at_once() {
     let good = Server::http(|_| reply(200, "Content-Type: application/json\r\n", "{}")).await;
 
     let (bench, journal) = (Bench::new().await, Journal::default());
-    let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone());
-    let settings = Settings { rules: Rules::default(), document_paths: Arc::from([]) };
-    let prober = Prober::new(bench.catalog.clone(), fetcher, journal.clone(), KINDS, settings);
-    let (handle, mut tasks) = (prober.handle(), JoinSet::new());
-    tasks.spawn(prober.run(std::future::pending()));
-
-    let spec = || UpstreamSpec { protocol: Some(Protocol::Http), ..UpstreamSpec::default() };
+    let (handle, _tasks) = looking(&bench, &journal);
     let mut trapped = Vec::new();
     for (nth, trap) in traps.iter().enumerate() {
         trapped.push(bench.list(&format!("trap-{nth}"), spec(), &[&trap.address.to_string()]).await);

@@ -14,6 +14,8 @@ pub(super) const REPORTS: usize = 64;
 pub(super) const CONFIG_MAPS: usize = 100;
 /// Digits of a document's digest by which its versions are told apart.
 pub(super) const VERSION: usize = 16;
+/// How often a kind of objects that the cluster has not is asked for.
+pub(super) const KIND_APPEARS: Duration = Duration::from_secs(60);
 /// How soon everything is told again after the store could not take something: as often as the store itself is tried again.
 pub(super) const REFUSED: Duration = Duration::from_secs(1);
 /// How often a full list that was held back is told again.

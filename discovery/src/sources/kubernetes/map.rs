@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use catalog::model::{Endpoint, Health, Home, Protocol, UpstreamSpec};
+use catalog::model::{Endpoint, Health, Home, Protocol, SoleFunction, UpstreamSpec};
 use catalog::report::Listed;
-use k8s_openapi::api::core::v1::{self as core, ServicePort};
+use k8s_openapi::api::core::v1::{self as core, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{self as discovery, EndpointSlice};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use url::Url;
 
 use super::annotations::Annotations;
 use super::config_maps::Document;
+use super::knative;
 use super::scope::Scope;
 use crate::eligibility;
 use crate::sources::hints;
@@ -64,16 +67,45 @@ pub(super) fn key(namespace: Option<&str>, name: Option<&str>) -> Arc<str> {
 impl Service {
     /// What `service` says of itself.
     pub(super) fn of(service: core::Service, scope: &Scope) -> Self {
-        let (metadata, spec) = (service.metadata, service.spec.unwrap_or_default());
+        let mut made = Self::registered(service.metadata);
+        let spec = service.spec.unwrap_or_default();
+        let families = spec.ip_families.as_deref().unwrap_or_default();
+        made.prefers_ipv6 = families.first().is_some_and(|family| family == "IPv6");
+        if let Err(reason) = made.take(spec, scope) {
+            made.leave_out(reason);
+        }
+        made
+    }
+
+    /// A Service that is one `function` at a URL, and has these labels beside its own; or why it cannot be called.
+    pub(super) fn of_function(
+        metadata: ObjectMeta,
+        function: SoleFunction,
+        url: Result<String, String>,
+        labels: BTreeMap<String, String>,
+        scope: &Scope,
+    ) -> Self {
+        let mut made = Self::registered(metadata);
+        made.spec.labels.extend(labels);
+        made.spec.sole_function = Some(function);
+        let called = made.is_selected(scope).and(url).and_then(|url| made.at(&url));
+        if let Err(reason) = called {
+            made.leave_out(reason);
+        }
+        made
+    }
+
+    /// What is said of it without its spec.
+    fn registered(metadata: ObjectMeta) -> Self {
         let namespace: Arc<str> = metadata.namespace.unwrap_or_default().into();
         let name = metadata.name.unwrap_or_default();
         let mut left_out = BTreeMap::new();
-        let mut made = UpstreamSpec {
+        let mut spec = UpstreamSpec {
             host: Some(format!("{name}.{namespace}.svc")),
             labels: metadata.labels.unwrap_or_default(),
             ..UpstreamSpec::default()
         };
-        if let Some(Err(fault)) = made.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
+        if let Some(Err(fault)) = spec.labels.get(eligibility::LABEL).map(|value| hints::switch(value)) {
             left_out.insert(format!("{namespace}/{name}, label {}", eligibility::LABEL), fault);
         }
         let complain = |annotation: &str, fault| {
@@ -81,32 +113,64 @@ impl Service {
             let all = left_out.entry(at).or_default();
             *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
         };
-        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &namespace, &mut made, complain);
-        let is_selected = scope.service_selector.selects(&made.labels) || annotations.discover;
-        let selector = || format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector);
-        let selected = if is_selected { Ok(()) } else { Err(selector()) };
-        let is_outside = spec.type_.as_deref() == Some("ExternalName");
-        let host = || scope.outside(spec.external_name.as_deref());
-        let (mut outside, mut ports) = (None, Vec::new());
-        match selected.and_then(|()| is_outside.then(host).transpose()) {
-            Err(reason) => _ = left_out.insert(format!("{namespace}/{name}"), reason),
-            Ok(host) => {
-                made.host = host.clone().or(made.host);
-                outside = host.map(Arc::from);
-                for port in spec.ports.unwrap_or_default() {
-                    match Port::of(port) {
-                        Ok(port) => ports.push(port),
-                        Err((port, reason)) => _ = left_out.insert(format!("{namespace}/{name}:{port}"), reason),
-                    }
-                }
-                if ports.is_empty() && outside.is_some() {
-                    left_out
-                        .insert(format!("{namespace}/{name}"), "is of type ExternalName and has no port".to_owned());
+        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &namespace, &mut spec, complain);
+        let (ports, outside, prefers_ipv6) = (Vec::new(), None, false);
+        Self { namespace, name, spec, annotations, ports, outside, prefers_ipv6, left_out }
+    }
+
+    fn leave_out(&mut self, reason: String) {
+        self.ports.clear();
+        self.left_out.insert(format!("{}/{}", self.namespace, self.name), reason);
+    }
+
+    fn is_selected(&self, scope: &Scope) -> Result<(), String> {
+        match scope.service_selector.selects(&self.spec.labels) || self.annotations.discover {
+            true => Ok(()),
+            false => Err(format!("kubernetes.serviceSelector, {}, does not select it", scope.service_selector)),
+        }
+    }
+
+    /// Takes the ports, and the host outside that it points to.
+    fn take(&mut self, spec: ServiceSpec, scope: &Scope) -> Result<(), String> {
+        if let Some(owner) = self.spec.labels.get(knative::OWNER) {
+            return Err(format!("belongs to the Service {owner} of Knative"));
+        }
+        self.is_selected(scope)?;
+        if spec.type_.as_deref() == Some("ExternalName") {
+            let host = scope.outside(spec.external_name.as_deref())?;
+            self.outside = Some(host.as_str().into());
+            self.spec.host = Some(host);
+        }
+        for port in spec.ports.unwrap_or_default() {
+            match Port::of(port) {
+                Ok(port) => self.ports.push(port),
+                Err((port, reason)) => {
+                    self.left_out.insert(format!("{}/{}:{port}", self.namespace, self.name), reason);
                 }
             }
         }
-        let prefers_ipv6 = spec.ip_families.unwrap_or_default().first().is_some_and(|family| family == "IPv6");
-        Self { namespace, name, spec: made, annotations, ports, outside, prefers_ipv6, left_out }
+        match self.ports.is_empty() && self.outside.is_some() {
+            true => Err("is of type ExternalName and has no port".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// It is all at `url`.
+    fn at(&mut self, url: &str) -> Result<(), String> {
+        let not_called = || format!("{url} cannot be called");
+        let url = Url::parse(url).map_err(|_| not_called())?;
+        let protocol = match url.scheme() {
+            "http" => Protocol::Http,
+            "https" => Protocol::Https,
+            _ => return Err(not_called()),
+        };
+        let (host, number) = url.host_str().zip(url.port_or_known_default()).ok_or_else(not_called)?;
+        let host = host.trim_matches(['[', ']']);
+        self.outside = Some(host.into());
+        self.spec.host = Some(host.to_owned());
+        self.spec.base_path = url.path().trim_end_matches('/').to_owned();
+        self.ports = vec![Port { name: String::new(), number, protocol: Some(protocol) }];
+        Ok(())
     }
 
     /// The document in a ConfigMap that it names.
@@ -130,9 +194,12 @@ impl Service {
             let mut spec = self.spec.clone();
             self.annotations.lay_over(&mut spec, port.number, port.protocol);
             spec.home = Some(Home { namespace: self.namespace.to_string(), discovery });
+            // What is one function has no port to be told by.
+            let port_number = self.spec.sole_function.is_none().then_some(port.number);
+            let with_port = |by: &str| port_number.map(|number| format!("{by}{number}")).unwrap_or_default();
             Listed {
-                key: format!("{}/{}:{}", self.namespace, self.name, port.number).into(),
-                name: format!("{}-{}-{}", self.namespace, self.name, port.number),
+                key: format!("{}/{}{}", self.namespace, self.name, with_port(":")).into(),
+                name: format!("{}-{}{}", self.namespace, self.name, with_port("-")),
                 namespace: None,
                 spec,
                 endpoints: endpoints(port),

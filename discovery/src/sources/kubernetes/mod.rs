@@ -6,6 +6,7 @@
 
 mod annotations;
 mod config_maps;
+mod knative;
 mod limits;
 mod map;
 mod outside;
@@ -38,6 +39,7 @@ pub use self::selector::{NotASelector, Selector};
 pub use self::settings::{Place, at_home};
 
 use self::config_maps::ConfigMaps;
+use self::knative::Function;
 use self::publish::{Beside, Publisher};
 use self::view::{Says, View};
 use self::watch::{Name, Said};
@@ -81,7 +83,7 @@ impl Kubernetes {
         let minor = version.and_then(|version| version.minor.trim_end_matches('+').parse().ok()).unwrap_or(0);
         let config = watcher::Config::default().timeout(limits::WATCH);
         let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
-        let (names, watches) = watches(&client, &config, &self.scope);
+        let (names, watches) = watches(&client, &config, &self.scope, self.place == Place::Cluster);
         let view = View::new(&self.scope, ConfigMaps::new(self.documents.clone(), &self.id.instance));
         let hosts = Names::new(self.lookup.clone());
         let beside = Beside { hosts, config_maps: config_maps::Watches::new(client, config) };
@@ -101,8 +103,8 @@ impl Source for Kubernetes {
 
 type Watches = SelectAll<BoxStream<'static, (Name, Said)>>;
 
-/// All watches, and their names.
-fn watches(client: &Client, config: &watcher::Config, scope: &Arc<Scope>) -> (Vec<Name>, Watches) {
+/// All watches, and their names. `inside`: the cluster is called from inside.
+fn watches(client: &Client, config: &watcher::Config, scope: &Arc<Scope>, inside: bool) -> (Vec<Name>, Watches) {
     let mut all = Vec::new();
     let mut names = Vec::new();
     let each = match scope.namespaces.as_slice() {
@@ -110,9 +112,12 @@ fn watches(client: &Client, config: &watcher::Config, scope: &Arc<Scope>) -> (Ve
         only => only.iter().map(|namespace| Some(&**namespace)).collect(),
     };
     for namespace in each {
-        let kinds = [publish::SERVICES, publish::SLICES, publish::NAMESPACES];
-        let [services, slices, namespaces] = kinds.map(|kind| watch::name(kind, namespace));
-        names.extend([services.clone(), slices.clone(), namespaces.clone()]);
+        let kinds = [publish::SERVICES, publish::SLICES, publish::NAMESPACES, publish::FUNCTIONS];
+        let [services, slices, namespaces, functions] = kinds.map(|kind| watch::name(kind, namespace));
+        names.extend([services.clone(), slices.clone(), namespaces.clone(), functions.clone()]);
+        let of = scope.clone();
+        let read = move |object| Function::of(object, &of, inside);
+        all.push(knative::watch(functions, client, namespace, config.clone(), read));
         let of = scope.clone();
         let read = move |object| Some(map::Service::of(object, &of));
         all.push(watch::objects(services, objects_in::<Service>(client, namespace), config.clone(), read));

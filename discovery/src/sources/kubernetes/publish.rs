@@ -28,6 +28,9 @@ pub(super) const SLICES: &str = "endpointslices";
 /// The watch that has the labels of Namespaces.
 pub(super) const NAMESPACES: &str = "namespaces";
 
+/// The watch of Knative's Services.
+pub(super) const FUNCTIONS: &str = "knative services";
+
 /// The part that reads documents.
 const CONFIG_MAPS: &str = "configmaps";
 
@@ -298,7 +301,8 @@ impl<'a> Publisher<'a> {
         let unread = |held: &&Listed| {
             let namespace = namespace(&held.key);
             let selects = !self.scope.namespace_selector.is_empty();
-            let unread = self.is_unlisted(SERVICES, namespace) || (selects && self.is_unlisted(NAMESPACES, namespace));
+            let of = if held.spec.sole_function.is_some() { FUNCTIONS } else { SERVICES };
+            let unread = self.is_unlisted(of, namespace) || (selects && self.is_unlisted(NAMESPACES, namespace));
             self.scope.watches(namespace) && unread
         };
         let all = told.chain(self.held.values().filter(unread).cloned()).collect();

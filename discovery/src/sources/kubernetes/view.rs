@@ -8,6 +8,7 @@ use catalog::report::Listed;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 
 use super::config_maps::ConfigMaps;
+use super::knative;
 use super::map::{Service, Slice};
 use super::outside::Outside;
 use super::scope::Scope;
@@ -180,7 +181,7 @@ impl Part for Service {
     }
 
     fn keys(view: &View) -> Vec<Arc<str>> {
-        view.services.keys().cloned().collect()
+        view.services.keys().filter(|key| !knative::is_function(key)).cloned().collect()
     }
 }
 

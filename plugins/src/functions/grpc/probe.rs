@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::model::Protocol;
+use catalog::model::UpstreamSpec;
 use catalog::report::Finding;
 use futures_util::future::BoxFuture;
 
@@ -19,7 +19,7 @@ const DESCRIBER: &[u8] = b"grpc 2";
 pub(super) struct Reflection;
 
 impl Probe for Reflection {
-    fn looks_at(&self, _: Option<Protocol>) -> bool {
+    fn looks_at(&self, _: &UpstreamSpec) -> bool {
         true
     }
 

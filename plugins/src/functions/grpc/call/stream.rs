@@ -17,7 +17,7 @@ use crate::problem::{Problem, Reason};
 pub(super) fn content_type(reply: Reply) -> HeaderValue {
     HeaderValue::from_static(match reply {
         Reply::EventStream => EVENTS,
-        Reply::Usual => NDJSON,
+        Reply::Usual | Reply::Queued => NDJSON,
     })
 }
 
@@ -52,7 +52,7 @@ impl Streamed {
         }
         let json = json(&self.plan, &message)?;
         match self.reply {
-            Reply::Usual => out.extend_from_slice(&json),
+            Reply::Usual | Reply::Queued => out.extend_from_slice(&json),
             Reply::EventStream => {
                 out.extend_from_slice(b"data: ");
                 out.extend_from_slice(&json);
@@ -70,7 +70,7 @@ impl Streamed {
         }
         let json = status.json(&self.plan);
         let (before, after): (&[u8], &[u8]) = match self.reply {
-            Reply::Usual => (br#"{"@error":"#, b"}\n"),
+            Reply::Usual | Reply::Queued => (br#"{"@error":"#, b"}\n"),
             Reply::EventStream => (b"event: error\ndata: ", b"\n\n"),
         };
         [before, &json, after].iter().for_each(|part| out.extend_from_slice(part));
