@@ -17,9 +17,10 @@ use super::limits;
 use super::watch::cause;
 use crate::Reports;
 
-/// Its name; also that of the part of the source that it is.
-pub(super) const NAME: &str = "portolan";
-const PART: &str = "leases";
+/// Its name.
+const NAME: &str = "portolan";
+/// The part of the source that it is.
+pub(super) const PART: &str = "leases";
 
 /// One who wants the Lease.
 pub(super) struct Candidate<'a> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use catalog::model::SourceId;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, SelectAll, Stream, StreamExt, select_all};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt, select_all};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use plugins::Keyring;
@@ -66,6 +66,9 @@ impl Resources {
         let config = watcher::Config::default().timeout(usual::WATCH);
         let config = if minor >= usual::STREAMS_LISTS { config.streaming_lists() } else { config };
 
+        // What an earlier run said of its parts is over.
+        let parts = KINDS.iter().map(Kind::name).chain([lease::PART.into(), status::PART.into()]);
+        parts.for_each(|part| reports.part(&part, None));
         let reporter = client.default_namespace().to_owned();
         let held = reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
         let held = reports.held().into_iter().map(Target::from).chain(held);
@@ -125,11 +128,12 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn written(self) -> impl Stream<Item = Result<Written, SourceError>> + Send + 'a {
-        stream::try_unfold(self, |mut reading| async move {
+    fn written(self) -> BoxStream<'a, Result<Written, SourceError>> {
+        let next = |mut reading: Self| async move {
             let written = reading.next().await?;
             Ok(Some((written, reading)))
-        })
+        };
+        stream::try_unfold(self, next).boxed()
     }
 
     /// All that is written down, when that is something else than it was.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use catalog::Snapshot;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
@@ -24,6 +25,9 @@ use crate::resources::node::At;
 use crate::resources::status::{REPORTER, Status};
 use crate::sources::hosts::Like;
 
+/// The part of the source that this is.
+pub(super) const PART: &str = "status";
+
 /// Writes statuses.
 pub(super) struct Writer<'a> {
     pub(super) client: Client,
@@ -39,6 +43,13 @@ pub(super) struct Writer<'a> {
 
 /// A resource, by kind and key.
 type Key = (&'static str, Arc<str>);
+
+/// A status that is to be written.
+struct Due {
+    key: Key,
+    verdict: Arc<Verdict>,
+    status: Status,
+}
 
 /// What was written last: about which writing of the resource, and what.
 type Written = BTreeMap<Key, (String, Status)>;
@@ -87,39 +98,40 @@ impl Writer<'_> {
     async fn write_all(&mut self, verdicts: &Verdicts, written: &mut Written) -> bool {
         let (snapshot, known) = (self.reports.snapshot(), self.secrets.borrow_and_update().clone());
         written.retain(|key, _| verdicts.contains_key(key));
-        let due: Vec<_> = verdicts
-            .iter()
-            .filter_map(|(key, verdict)| {
-                let status = status(verdict, &snapshot, &known);
-                let stands = verdict.said.as_ref() == Some(&status);
-                // What was written shows in the resource a little later.
-                let shows_soon =
-                    written.get(key).is_some_and(|(version, last)| *version == verdict.version && *last == status);
-                (!stands && !shows_soon).then(|| (key.clone(), verdict.clone(), status))
-            })
-            .collect();
-        let (this, holds) = (&*self, &self.holds);
-        let mut writes = stream::iter(due)
-            .map(|(key, verdict, status)| async move {
-                // It may be somebody else's turn by now.
-                let holds = *holds.borrow();
-                let outcome = match holds {
-                    true => this.write(&verdict, &status).await,
-                    false => Err("the Lease was lost".to_owned()),
-                };
-                (key, verdict.version.clone(), status, outcome)
-            })
-            .buffer_unordered(limits::WRITES);
+        let due = verdicts.iter().filter_map(|(key, verdict)| {
+            let status = status(verdict, &snapshot, &known);
+            let stands = verdict.said.as_ref() == Some(&status);
+            // What was written shows in the resource a little later.
+            let shows_soon =
+                written.get(key).is_some_and(|(version, last)| *version == verdict.version && *last == status);
+            (!stands && !shows_soon).then(|| Due { key: key.clone(), verdict: verdict.clone(), status })
+        });
+        let due: Vec<Due> = due.collect();
+        let writes: Vec<_> = due.into_iter().map(|due| self.attempt(due)).collect();
+        let mut writes = stream::iter(writes).buffer_unordered(limits::WRITES);
         let mut failure = None;
-        while let Some((key, version, status, outcome)) = writes.next().await {
+        while let Some((Due { key, verdict, status }, outcome)) = writes.next().await {
             match outcome {
-                Ok(()) => _ = written.insert(key, (version, status)),
+                Ok(()) => _ = written.insert(key, (verdict.version.clone(), status)),
                 Err(cause) => failure = Some(cause),
             }
         }
+        drop(writes);
         let all = failure.is_none();
-        self.reports.part("status", failure);
+        self.reports.part(PART, failure);
         all
+    }
+
+    fn attempt(&self, due: Due) -> BoxFuture<'_, (Due, Result<(), String>)> {
+        Box::pin(async move {
+            // It may be somebody else's turn by now.
+            let holds = *self.holds.borrow();
+            let outcome = match holds {
+                true => self.write(&due.verdict, &due.status).await,
+                false => Err("the Lease was lost".to_owned()),
+            };
+            (due, outcome)
+        })
     }
 
     async fn write(&self, verdict: &Verdict, status: &Status) -> Result<(), String> {

@@ -69,7 +69,8 @@ impl View {
             version: object.resource_version().unwrap_or_default(),
             remarks: remarks.0,
             like: target.as_ref().and_then(|target| target.like.clone()),
-            secrets: target.iter().flat_map(|target| self.secrets(target)).collect(),
+            // Of what is in force, be that what it said before.
+            secrets: target.as_ref().or(self.targets.get(&key)).map(|target| self.secrets(target)).unwrap_or_default(),
             said: said.and_then(|said| serde_json::from_value(said.clone()).ok()),
         };
         self.verdicts.insert((kind.plural, key.clone()), Arc::new(verdict));
