@@ -157,7 +157,12 @@ fn what_is_wrong_is_refused_with_its_path() {
         let cluster = cluster(&network).await;
         define(&cluster).await;
         let refused = async |spec: Value, parts: &[&str]| {
-            let error = apply(&cluster, "wrong", spec.clone()).await.expect_err(&spec.to_string());
+            // As `kubectl apply` without more creates it.
+            let metadata = json!({"name": "wrong", "namespace": "gloo-system"});
+            let object =
+                json!({"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": metadata, "spec": spec});
+            let path = format!("{UPSTREAMS}?fieldValidation=Strict");
+            let error = cluster.call(reqwest::Method::POST, &path, object).await.expect_err(&spec.to_string());
             parts.iter().for_each(|part| assert!(error.contains(part), "{part} in {error}"));
             // A file gets the same verdict.
             let folder = harness::process::folder("resources");
@@ -174,7 +179,7 @@ fn what_is_wrong_is_refused_with_its_path() {
             more.as_object().unwrap().iter().for_each(|(name, value)| host[name] = value.clone());
             json!({"static": {"hosts": [host]}})
         };
-        refused(with(json!({"adr": "a"})), &[".spec.static.hosts[0].adr"]).await;
+        refused(with(json!({"adr": "a"})), &["unknown field \\\"spec.static.hosts[0].adr"]).await;
         refused(with(json!({"port": "80"})), &["spec.static.hosts[0].port", "integer"]).await;
         refused(with(json!({"port": 70_000})), &["spec.static.hosts[0].port", "65535"]).await;
         refused(with(json!({"addr": "http://a"})), &["spec.static.hosts[0].addr"]).await;
@@ -302,7 +307,8 @@ fn what_a_secret_holds_reaches_calls_and_so_does_its_change() {
         })
         .await;
         cluster.patch(path, json!({"stringData": good})).await;
-        wait::until("calls trust it again", wait::SOON, || http::get(&daemon.url("safe", "sail"))).await;
+        let url = daemon.url("safe", "sail");
+        wait::until("calls trust it again", wait::SOON, || http::get(&url)).await;
         let all = [daemon.upstream("safe").await.unwrap().to_string(), daemon.process.output()].concat();
         assert!(!all.contains("PRIVATE KEY"));
     });

@@ -172,8 +172,8 @@ fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known) -> Status {
 
 fn not_found(like: &Like) -> String {
     match &*like.kind {
-        "kubernetes" => format!("there is no port of a Service {}: the upstream has no endpoints", like.key),
-        kind => format!("the source {kind} lists no {}: the upstream has no endpoints", like.key),
+        "kubernetes" => format!("there is no port of a Service {} yet", like.key),
+        kind => format!("the source {kind} lists no {} yet", like.key),
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
         check(false, None, "Accepted ");
         check(false, Some(Ok(())), "Accepted ");
         check(false, Some(Err("there is none".into())), "Warning the Secret shop/pets: there is none");
-        check(true, None, "Warning the source consul lists no pets: the upstream has no endpoints");
+        check(true, None, "Warning the source consul lists no pets yet");
         assert_eq!(State::default(), State::Pending);
     }
 }
