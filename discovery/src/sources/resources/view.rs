@@ -94,10 +94,12 @@ impl View {
         self.targets.retain(|key, _| keys.contains(key));
     }
 
-    /// The server knows no such kind, so there is none.
+    /// The server knows no such kind, so there is none. Returns whether that is news.
     pub(super) fn unknown(&mut self, kind: &'static Kind) -> bool {
+        let is_news = !self.unknown.contains(&kind.name());
         self.listed(kind, &BTreeSet::new());
-        self.unknown.insert(kind.name())
+        self.unknown.insert(kind.name());
+        is_news
     }
 
     /// All that there is to list now.
