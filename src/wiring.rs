@@ -11,7 +11,7 @@ use discovery::Prober;
 use discovery::Supervisor;
 use discovery::attempts::Journal;
 use discovery::eligibility::Rules;
-use discovery::fetch::Fetcher;
+use discovery::fetch::{Fetcher, Held};
 use discovery::policy::AddressPolicy;
 use discovery::registry;
 use discovery::sources::consul::InUse;
@@ -210,10 +210,12 @@ impl Discovery {
             sources.extend(opened.sources);
             notes.push((kind.name, opened.note));
         }
+        let certificates = settings.keyring.certificates().clone();
         let supervisor = Supervisor::new(catalog.clone(), sources);
         let journal = Journal::default();
         let allowed = config.discovery.allowed_hosts.clone();
-        let fetcher = Fetcher::with(settings.documents.clone(), policy, allowed, journal.clone());
+        let held = Held { documents: settings.documents.clone(), certificates };
+        let fetcher = Fetcher::with(held, policy, allowed, journal.clone());
         let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(config));
         let explainer = Explainer {
             catalog: catalog.clone(),

@@ -14,6 +14,7 @@ use crate::sources::aws::{self as lambda, Lambda};
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::ec2::{self, Ec2};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
+use crate::sources::resources::Resources;
 use crate::sources::{files, fixed};
 
 /// One kind of source.
@@ -48,7 +49,7 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
     },
     SourceKind {
         name: "kubernetes",
-        about: "Services of a Kubernetes cluster, with their ready endpoints",
+        about: "Services of a Kubernetes cluster, with their ready endpoints, and resources",
         by: "--source kubernetes[=CONTEXT|URL], KUBECONFIG, or by itself inside a cluster",
         selectable: true,
         open: open_kubernetes,
@@ -260,11 +261,12 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
     };
     let source = |place: Place| {
+        let resources = Resources::new(place.instance(), place.clone(), settings.keyring.clone());
         let id = SourceId::new("kubernetes", place.instance());
-        let source = Kubernetes::new(id, place).within(settings.kubernetes.clone());
-        Box::new(source.holding(settings.documents.clone())) as Box<dyn Source>
+        let services = Kubernetes::new(id, place).within(settings.kubernetes.clone());
+        [Box::new(services.holding(settings.documents.clone())) as Box<dyn Source>, Box::new(resources)]
     };
-    Ok(Opened { sources: places.into_iter().map(source).collect(), note })
+    Ok(Opened { sources: places.into_iter().flat_map(source).collect(), note })
 }
 
 fn open_ec2(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -326,12 +328,12 @@ mod tests {
         let named: fn(&str) -> Option<String> = |name| (name == "KUBECONFIG").then(|| "/no/such/file".to_owned());
         check(&[], None, &[]);
         check(&["none"], Some(named), &[]);
-        check(&["kubernetes"], None, &["kubernetes"]);
-        check(&["kubernetes=east", "kubernetes=east"], Some(named), &["kubernetes=east"]);
+        check(&["kubernetes"], None, &["kubernetes", "static=kubernetes"]);
+        check(&["kubernetes=east", "kubernetes=east"], Some(named), &["kubernetes=east", "static=kubernetes=east"]);
         check(
             &["kubernetes=http://LOCALHOST:80", "kubernetes=http://localhost/"],
             None,
-            &["kubernetes=http://localhost"],
+            &["kubernetes=http://localhost", "static=kubernetes=http://localhost"],
         );
         let current = opened(&Settings { environment: Some(named), ..Settings::default() }).unwrap_err();
         assert!(current.starts_with("--source kubernetes: /no/such/file has no current context"), "{current}");

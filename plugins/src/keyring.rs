@@ -9,14 +9,21 @@ use std::time::SystemTime;
 use arc_swap::ArcSwapOption;
 use catalog::model::Aws;
 
+use crate::certificates::Certificates;
+
 /// All credentials by name. Cheap to clone; every clone is the same keyring.
 #[derive(Clone, Default, Debug)]
-pub struct Keyring(Arc<Mutex<HashMap<Box<str>, Arc<Ring>>>>);
+pub struct Keyring(Arc<Mutex<HashMap<Box<str>, Arc<Ring>>>>, Certificates);
 
 impl Keyring {
     /// The place of the keys that an upstream in AWS is called with: those of its configured credential.
     pub fn aws(&self, aws: &Aws) -> Arc<Ring> {
         self.ring(&format!("aws/{}", aws.identity))
+    }
+
+    /// What TLS takes from Secrets.
+    pub fn certificates(&self) -> &Certificates {
+        &self.1
     }
 
     /// The place of the credentials called `name`, whether or not there are any yet.

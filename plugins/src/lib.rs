@@ -5,6 +5,7 @@
 
 mod arguments;
 pub mod call;
+pub mod certificates;
 pub mod fetch;
 pub mod filter;
 pub mod filters;
@@ -20,6 +21,7 @@ pub use call::{
     Answer, Arguments, BodyMap, BoundCall, Caller, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody,
     Passes, Reply, Whole,
 };
+pub use certificates::{Certificate, Certificates};
 pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};
 pub use keyring::{Keyring, Keys, Ring};

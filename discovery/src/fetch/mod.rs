@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::Timestamp;
 use plugins::fetch::Work;
-use plugins::{Fetch, FetchError, Fetched, Get};
+use plugins::{Certificates, Fetch, FetchError, Fetched, Get};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
@@ -64,17 +64,27 @@ struct Shared {
     documents: Documents,
     budget: Budget,
     readers: Arc<Semaphore>,
+    certificates: Certificates,
+}
+
+/// What others hold for those who look.
+#[derive(Clone, Default, Debug)]
+pub struct Held {
+    /// Documents that sources have.
+    pub documents: Documents,
+    /// What TLS takes from Secrets.
+    pub certificates: Certificates,
 }
 
 impl Fetcher {
     /// Asks what `policy` allows, and documents on `allowed_hosts` (`host` or `host:port`) as well; writes to `journal`.
     pub fn new(policy: AddressPolicy, allowed_hosts: impl IntoIterator<Item = String>, journal: Journal) -> Self {
-        Self::with(Documents::default(), policy, allowed_hosts, journal)
+        Self::with(Held::default(), policy, allowed_hosts, journal)
     }
 
-    /// The same, which also gives the documents that sources hold.
+    /// The same, with what others hold.
     pub fn with(
-        documents: Documents,
+        held: Held,
         policy: AddressPolicy,
         allowed_hosts: impl IntoIterator<Item = String>,
         journal: Journal,
@@ -83,9 +93,10 @@ impl Fetcher {
             policy,
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             journal,
-            documents,
+            documents: held.documents,
             budget: Budget::default(),
             readers: Arc::new(Semaphore::new(READERS)),
+            certificates: held.certificates,
         }))
     }
 
@@ -148,8 +159,8 @@ impl Round {
         tls: Option<&Tls>,
         alpn: &'static [&'static [u8]],
     ) -> Result<rustls::ClientConfig, FetchError> {
-        let tls = tls.cloned().unwrap_or_default();
-        let made = spawn_blocking(move || plugins::tls::client(&tls, alpn)).await;
+        let (tls, certificates) = (tls.cloned().unwrap_or_default(), self.shared.certificates.clone());
+        let made = spawn_blocking(move || plugins::tls::client(&tls, alpn, &certificates)).await;
         let refused = |cause: String| FetchError::Refused(format!("TLS: {cause}"));
         made.map_err(|e| refused(e.to_string()))?.map_err(|e| refused(e.to_string()))
     }

@@ -4,6 +4,7 @@
 mod admin;
 mod aws;
 mod bindings;
+mod cluster_resources;
 mod commands;
 mod consul;
 mod consul_faults;

@@ -1,6 +1,6 @@
 //! What an `Upstream` says, as an upstream of the catalog.
 
-use catalog::model::{Protocol, Tls, UpstreamSpec};
+use catalog::model::{Aws, Protocol, Tls, UpstreamSpec};
 
 use super::services::ServiceSpec;
 use super::types::{Consul, Kube, Spec, Static};
@@ -43,6 +43,13 @@ pub(super) fn described(
         (_, Some(kube), _) => like = Some(of_kube(kube, &mut made, around)),
         (.., Some(consul)) => like = Some(of_consul(consul, &mut made)),
         _ => {}
+    }
+    if let Some(aws) = &spec.aws {
+        let identity = aws
+            .secret_ref
+            .as_ref()
+            .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
+        made.aws = Some(Aws { region: aws.region.clone(), identity: identity.unwrap_or_default(), ..Aws::default() });
     }
     for (kind, lack) in WITHOUT_CALLS {
         if field.has(kind) {

@@ -54,8 +54,10 @@ impl Target {
     pub(super) fn is_over(&self, like: &Like, namespace: &str, snapshot: &Snapshot) -> bool {
         let here = self.namespace.as_deref().is_none_or(|own| own == namespace);
         let whole = like.with.is_empty() && like.without.is_empty();
-        let same = || like.origins(snapshot).any(|origin| name::upstream(&like.name, &origin) == self.name);
-        here && whole && (self.name == like.name || same())
+        // Where no source of the kind is configured there is nobody to list that one.
+        let mut origins = like.origins(snapshot);
+        here && whole
+            && origins.any(|origin| self.name == like.name || name::upstream(&like.name, &origin) == self.name)
     }
 
     /// What it says of the upstream that it is.

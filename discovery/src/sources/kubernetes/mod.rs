@@ -7,14 +7,14 @@
 mod annotations;
 mod config_maps;
 mod knative;
-mod limits;
+pub(in crate::sources) mod limits;
 mod map;
 mod outside;
 mod publish;
 mod scope;
 mod selector;
 mod settings;
-mod steady;
+pub(in crate::sources) mod steady;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -73,16 +73,7 @@ impl Kubernetes {
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
-        let client = self
-            .place
-            .client()
-            .await
-            .map_err(|cause| SourceError::Place { act: format!("get ready to ask {}", self.place.name()), cause })?;
-        // Who may not ask for the version gets lists, which every server has.
-        let version = client.apiserver_version().await.ok();
-        let minor = version.and_then(|version| version.minor.trim_end_matches('+').parse().ok()).unwrap_or(0);
-        let config = watcher::Config::default().timeout(limits::WATCH);
-        let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
+        let (client, config) = self.place.connect().await?;
         let (names, watches) = watches(&client, &config, &self.scope, self.place == Place::Cluster);
         let view = View::new(&self.scope, ConfigMaps::new(self.documents.clone(), &self.id.instance));
         let hosts = Names::new(self.lookup.clone());

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use kube::Config;
 use kube::client::{Client, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::watcher;
 use tokio::time::timeout;
 use tower::limit::RateLimitLayer;
 use url::Url;
 
 use super::limits;
+use crate::SourceError;
 
 /// Where Kubernetes puts the token of a pod's service account.
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -64,8 +66,20 @@ impl Place {
         }
     }
 
-    /// Who asks there. A kubeconfig may name a program that gets credentials: it runs where it holds up nobody.
-    pub(super) async fn client(&self) -> Result<Client, String> {
+    /// Who asks there, and how to watch.
+    pub(in crate::sources) async fn connect(&self) -> Result<(Client, watcher::Config), SourceError> {
+        let act = || format!("get ready to ask {}", self.name());
+        let client = self.client().await.map_err(|cause| SourceError::Place { act: act(), cause })?;
+        // Who may not ask for the version gets lists, which every server has.
+        let version = client.apiserver_version().await.ok();
+        let minor = version.and_then(|version| version.minor.trim_end_matches('+').parse().ok()).unwrap_or(0);
+        let config = watcher::Config::default().timeout(limits::WATCH);
+        let config = if minor >= limits::STREAMS_LISTS { config.streaming_lists() } else { config };
+        Ok((client, config))
+    }
+
+    /// A kubeconfig may name a program that gets credentials: it runs where it holds up nobody.
+    async fn client(&self) -> Result<Client, String> {
         let config = timeout(limits::CREDENTIALS, self.config()).await.map_err(|_| LATE.to_owned())??;
         let client = tokio::task::spawn_blocking(move || {
             let builder = ClientBuilder::try_from(config).map_err(|error| error.to_string())?;

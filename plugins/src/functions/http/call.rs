@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, response};
 
 use super::Binding;
-use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, OutgoingBody, Reply};
+use crate::call::{Answer, Arguments, BoundCall, Carrier, Content, Fit, Intake, Outgoing, OutgoingBody, Passes, Reply};
 use crate::kind::BindError;
 use crate::problem::{Problem, Reason};
 
@@ -57,10 +57,10 @@ impl BoundCall for Call {
             method: Method::POST,
             path,
             headers: HeaderMap::new(),
-            strip_credentials: false,
+            passes: Passes::All,
             body: match arguments.content {
                 Content::Stream => OutgoingBody::Stream,
-                Content::None | Content::Json(_) => OutgoingBody::Empty,
+                Content::None | Content::Json(_) | Content::Whole(_) => OutgoingBody::Empty,
             },
             reply: if queue.is_some() { Reply::Queued } else { Reply::Usual },
             secrets: Vec::new(),

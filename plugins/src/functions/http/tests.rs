@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Response};
 
 use super::Binding;
 use super::call::Call;
-use crate::call::{Arguments, BoundCall, Content, Intake, OutgoingBody, Reply};
+use crate::call::{Arguments, BoundCall, Caller, Content, Intake, OutgoingBody, Reply};
 
 fn call() -> Call {
     let binding =
@@ -29,8 +29,14 @@ fn whatever_is_posted_goes_through() {
     assert_eq!(call.timeout().unwrap().as_secs(), 300);
     let root = Call::new(&Binding::default(), &UpstreamSpec::default()).unwrap();
     let headers = HeaderMap::new();
-    let arguments =
-        |content| Arguments { method: &Method::POST, query: None, headers: &headers, content, unchecked: false };
+    let arguments = |content| Arguments {
+        method: &Method::POST,
+        query: None,
+        headers: &headers,
+        content,
+        unchecked: false,
+        caller: Caller::default(),
+    };
     let sent = root.request(arguments(Content::Stream)).unwrap();
     assert!(sent.path == "/" && matches!(sent.body, OutgoingBody::Stream));
     assert!(matches!(root.request(arguments(Content::None)).unwrap().body, OutgoingBody::Empty));
@@ -41,7 +47,16 @@ fn who_does_not_want_to_wait_is_queued_where_there_is_a_queue() {
     let check = |prefer: &[&str], query: Option<&str>, path: &str, applied: bool| {
         let (call, headers) = (call(), headers(prefer));
         let (method, content) = (&Method::POST, Content::Stream);
-        let sent = call.request(Arguments { method, query, headers: &headers, content, unchecked: false }).unwrap();
+        let sent = call
+            .request(Arguments {
+                method,
+                query,
+                headers: &headers,
+                content,
+                unchecked: false,
+                caller: Caller::default(),
+            })
+            .unwrap();
         assert_eq!(sent.path, PathAndQuery::try_from(path).unwrap(), "{prefer:?}");
         let (mut head, ()) = Response::builder().status(202).body(()).unwrap().into_parts();
         call.response(sent.reply, &mut head);

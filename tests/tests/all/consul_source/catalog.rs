@@ -116,12 +116,12 @@ impl State {
                 self.doubted.remove(&listed.key);
                 self.listed.insert(listed.key.clone(), *listed);
             }
+            Report::Over(_) => panic!("Consul lays nothing over others"),
             Report::Removed(key) => {
                 self.doubted.remove(&key);
                 self.listed.remove(&key);
                 self.lost.insert(key);
             }
-            Report::Over(_) => unreachable!("Consul says nothing of what others list"),
             Report::Endpoints(key, endpoints) => {
                 self.listed.get_mut(&key).expect("a service that was told").endpoints = endpoints;
             }
