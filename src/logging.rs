@@ -21,8 +21,8 @@ pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<()> {
 /// Libraries that log each of the failures that we tell of once.
 const SILENT: &str = "kube_runtime::watcher=off,kube_client=off,aws_config=off";
 
-/// Libraries whose traces have keys in them: what is signed holds the session token.
-const SECRETIVE: &str = "aws_sigv4=off,aws_runtime=off,aws_smithy_runtime=off,aws_smithy_http_client=off";
+/// Libraries whose traces have answers of AWS in them: keys of roles, environments of functions.
+const SECRETIVE: &str = "aws_smithy_runtime=off,aws_smithy_http_client=off";
 
 /// What `level` lets through.
 pub(crate) fn filter(level: &str) -> anyhow::Result<EnvFilter> {

@@ -10,7 +10,8 @@ pub(crate) fn asked(settings: &Settings, kind: &'static str) -> Result<(Vec<Plac
     let is_asked = settings.asked(kind).next().is_some();
     let by_hand = is_asked || (settings.looks_around() && settings.aws.raw().asks());
     let by_environment = ["AWS_REGION", "AWS_PROFILE"].iter().any(|name| variable(name).is_some());
-    if !by_hand && !(settings.looks_around() && by_environment) {
+    let by_itself = settings.looks_around() && by_environment;
+    if !(by_hand || by_itself) {
         let note = match profile::at_home(variable) {
             Some(file) => format!("found {}, not used: --source {kind}", file.display()),
             None => "not asked for, and neither AWS_REGION nor AWS_PROFILE is set".to_owned(),

@@ -9,6 +9,7 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use plugins::keyring::Keys;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -68,7 +69,13 @@ fn only(file: &Path) -> aws_config::profile::profile_file::ProfileFiles {
 }
 
 async fn provided(provider: &impl ProvideCredentials) -> Result<Keys, AwsError> {
-    let found: Credentials = provider.provide_credentials().await.map_err(|error| no_keys(told(&error)))?;
+    let found: Credentials = provider.provide_credentials().await.map_err(|error| match &error {
+        // Its own text is a list of every crate that was asked.
+        CredentialsError::CredentialsNotLoaded(_) if told(&error).contains("in chain") => {
+            no_keys("neither the environment nor a profile, a web identity, the container or the machine has any")
+        }
+        error => no_keys(told(error)),
+    })?;
     Ok(Keys {
         id: found.access_key_id().to_owned(),
         secret: found.secret_access_key().to_owned(),

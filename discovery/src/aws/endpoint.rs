@@ -37,6 +37,15 @@ impl Service {
     }
 }
 
+/// Which of a service's endpoints in a region is taken.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Variant {
+    /// One whose cryptography is validated by FIPS 140.
+    pub(super) fips: bool,
+    /// One that has addresses of IPv4 and IPv6.
+    pub(super) dual_stack: bool,
+}
+
 /// Where requests go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoint {
@@ -50,8 +59,13 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Where AWS has `service` in `region`.
-    pub fn of(service: Service, region: &str) -> Self {
-        let authority = format!("{}.{region}.{}", service.name(), suffix(region));
+    pub(super) fn of(service: Service, region: &str, variant: Variant) -> Self {
+        // What these two have in the government's regions is validated under its usual name.
+        let is_validated = region.starts_with("us-gov-") && matches!(service, Service::Ec2 | Service::Sts);
+        let fips = if variant.fips && !is_validated { "-fips" } else { "" };
+        let (usual, dual_stack) = suffixes(region);
+        let suffix = if variant.dual_stack { dual_stack } else { usual };
+        let authority = format!("{}{fips}.{region}.{suffix}", service.name());
         Self { tls: true, authority, path: String::new() }
     }
 
@@ -89,15 +103,16 @@ impl Endpoint {
     }
 }
 
-/// What host names end in, in the partition of `region`.
-fn suffix(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 6] = [
-        ("cn-", "amazonaws.com.cn"),
-        ("eusc-", "amazonaws.eu"),
-        ("us-iso-", "c2s.ic.gov"),
-        ("us-isob-", "sc2s.sgov.gov"),
-        ("us-isof-", "csp.hci.ic.gov"),
-        ("eu-isoe-", "cloud.adc-e.uk"),
+/// What host names end in, usually and with both families of addresses, in the partition of `region`.
+fn suffixes(region: &str) -> (&'static str, &'static str) {
+    const PARTITIONS: [(&str, &str, &str); 6] = [
+        ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+        ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+        ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+        ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+        ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+        ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
     ];
-    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("amazonaws.com", |(_, suffix)| suffix)
+    let found = PARTITIONS.iter().find(|(prefix, ..)| region.starts_with(prefix));
+    found.map_or(("amazonaws.com", "api.aws"), |(_, usual, dual_stack)| (usual, dual_stack))
 }

@@ -96,7 +96,10 @@ impl Identity {
             Err(error) => {
                 kept.failures += 1;
                 let wait = limits::KEYS_BACKOFF.wait(kept.failures);
-                tracing::warn!(identity = %self.name, %error, ?wait, "aws.no_keys");
+                // Without good ones whoever asked tells of it.
+                if kept.good().is_some() {
+                    tracing::warn!(identity = %self.name, %error, ?wait, "aws.keys_not_renewed");
+                }
                 (kept.due, kept.error) = (Some(now + wait), Some(error));
             }
         }

@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
 use super::call::{Call, FORM, JSON};
+use super::endpoint::Variant;
 use super::identity::Provider;
 use super::settings::is_region;
 use super::{AwsError, Endpoint, Identity, Lane, Pace, RawAws, RawIdentity, Service, SettingsError, Trouble};
@@ -44,6 +45,7 @@ pub struct Place {
 struct Endpoints {
     all: Option<Endpoint>,
     own: Vec<(Service, Endpoint)>,
+    variant: Variant,
 }
 
 impl Serialize for Aws {
@@ -85,7 +87,7 @@ impl Aws {
                 Some(regions) => regions.to_vec(),
                 None => vec![of_environment(&profile, raw.profile.is_some(), &variable, kind)?],
             };
-            let endpoints = Endpoints::of(raw, &self.raw, &profile, &variable);
+            let endpoints = Endpoints::of(raw, &self.raw, &profile, &variable)?;
             let identity = self.identity(raw, regions.first().map_or("us-east-1", String::as_str), &endpoints);
             for region in &regions {
                 let known = |place: &Place| place.region == *region && place.identity.name == raw.name;
@@ -134,25 +136,33 @@ impl Endpoints {
         all: &RawAws,
         profile: &profile::Profile,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Self {
+    ) -> Result<Self, SettingsError> {
         let given = raw.endpoint.as_ref().or(all.endpoint.as_ref()).and_then(|url| Endpoint::at(url));
-        if given.is_some() || variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").as_deref() == Some("true") {
-            return Self { all: given, own: Vec::new() };
+        let is_set = |name: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let variant =
+            Variant { fips: is_set("AWS_USE_FIPS_ENDPOINT"), dual_stack: is_set("AWS_USE_DUALSTACK_ENDPOINT") };
+        if given.is_some() || is_set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+            return Ok(Self { all: given, own: Vec::new(), variant });
         }
-        let named = |service: Service| Some((service, Endpoint::at(&variable(service.variable())?)?));
-        let usual = variable("AWS_ENDPOINT_URL").or_else(|| profile.endpoint.clone());
-        Self {
-            all: usual.and_then(|url| Endpoint::at(&url)),
-            own: [Service::Lambda, Service::Ec2, Service::Tagging, Service::Sts]
-                .into_iter()
-                .filter_map(named)
-                .collect(),
+        // One that cannot be meant must not lead to AWS itself.
+        let named = |name: &'static str| {
+            let url = variable(name);
+            url.map(|url| Endpoint::at(&url).ok_or(SettingsError::NoUrl(name))).transpose()
+        };
+        let all = match named("AWS_ENDPOINT_URL")? {
+            Some(all) => Some(all),
+            None => profile.endpoint.as_ref().and_then(|url| Endpoint::at(url)),
+        };
+        let mut own = Vec::new();
+        for service in [Service::Lambda, Service::Ec2, Service::Tagging, Service::Sts] {
+            own.extend(named(service.variable())?.map(|endpoint| (service, endpoint)));
         }
+        Ok(Self { all, own, variant })
     }
 
     fn of_service(&self, service: Service, region: &str) -> Endpoint {
         let own = self.own.iter().find(|(of, _)| *of == service).map(|(_, endpoint)| endpoint);
-        own.or(self.all.as_ref()).cloned().unwrap_or_else(|| Endpoint::of(service, region))
+        own.or(self.all.as_ref()).cloned().unwrap_or_else(|| Endpoint::of(service, region, self.variant))
     }
 }
 

@@ -123,6 +123,9 @@ pub enum SettingsError {
         /// What is wrong.
         fault: String,
     },
+    /// A variable names no place.
+    #[error("{0} is no URL that begins with http:// or https://")]
+    NoUrl(&'static str),
     /// Nobody says in which region.
     #[error("no region is named: give AWS_REGION, aws.regions or --source {0}=REGION")]
     NoRegion(&'static str),
@@ -205,7 +208,7 @@ pub(crate) fn is_region(text: &str) -> bool {
     let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
     let Some((number, words)) = words.split_last() else { return false };
     let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
-    is_number && words.len() > 1 && words.iter().all(|word| is_word(word)) && text.len() <= 32
+    is_number && words.len() > 1 && words.iter().all(is_word) && text.len() <= 32
 }
 
 fn regions(place: &str, regions: &[String]) -> Result<(), SettingsError> {

@@ -48,11 +48,19 @@ fn services_are_where_aws_has_them_or_where_something_says() {
     check(&at("cn-north-1"), &[], Service::Ec2, "https://ec2.cn-north-1.amazonaws.com.cn");
     check(&at("us-gov-west-1"), &[], Service::Sts, "https://sts.us-gov-west-1.amazonaws.com");
     check(&at("us-isob-east-1"), &[], Service::Ec2, "https://ec2.us-isob-east-1.sc2s.sgov.gov");
+    let (fips, dual) = (("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"));
+    check(&at("us-east-1"), &[fips], Service::Lambda, "https://lambda-fips.us-east-1.amazonaws.com");
+    check(&at("us-gov-west-1"), &[fips], Service::Ec2, "https://ec2.us-gov-west-1.amazonaws.com");
+    check(&at("us-gov-west-1"), &[fips, dual], Service::Lambda, "https://lambda-fips.us-gov-west-1.api.aws");
+    check(&at("cn-north-1"), &[dual], Service::Ec2, "https://ec2.cn-north-1.api.amazonwebservices.com.cn");
     check(&at("eu-west-1"), &[all, own], Service::Lambda, "https://own");
     check(&at("eu-west-1"), &[all, own], Service::Ec2, "http://all:1/base");
     check(&at("eu-west-1"), &[all, own, ignore], Service::Lambda, "https://lambda.eu-west-1.amazonaws.com");
     let here = "{regions: [eu-west-1], endpoint: 'http://here', identities: [{endpoint: 'http://[::1]:9'}]}";
     check(here, &[all, own, ignore], Service::Lambda, "http://[::1]:9");
+    let odd = |name: &str| (name == "AWS_ENDPOINT_URL_STS").then(|| "localhost:4566".to_owned());
+    let error = Aws::default().places("ec2", &["eu-west-1".to_owned()], odd).unwrap_err();
+    assert_eq!(error.to_string(), "AWS_ENDPOINT_URL_STS is no URL that begins with http:// or https://");
     let [there, other] = ["https://h", "http://[::1]:9"].map(|url| Endpoint::at(url).unwrap());
     assert_eq!((there.host_and_port(), other.host_and_port()), (("h", 443), ("[::1]", 9)));
 }

@@ -1,10 +1,11 @@
-//! The EC2 source against moto: instances in two regions and two accounts become upstreams, and what answers at their addresses is
+//! The EC2 source against moto: instances in two regions and three accounts become upstreams, and what answers at their addresses is
 //! found and called.
 //!
 //! moto gives instances addresses that nobody has. The test has a network of its own and puts them there.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use harness::daemon::{Daemon, Options};
 use harness::described::{Described, document};
@@ -21,6 +22,9 @@ aws:
     - name: other
       regions: [eu-west-1]
       roles: [{arn: 'arn:aws:iam::222222222222:role/reader', externalId: e}]
+    - name: pod
+      regions: [us-east-1]
+      webIdentity: {tokenFile: token, roleArn: 'arn:aws:iam::333333333333:role/pod'}
   ec2: {interval: 1, filters: [Stage=prod]}
 ";
 
@@ -37,13 +41,15 @@ def run(region, tags, keys={}):
 async fn instances(moto: &Moto) -> Vec<(String, IpAddr)> {
     let script = format!(
         "{RUN}
-role = client('sts', 'us-east-1').assume_role(RoleArn='arn:aws:iam::222222222222:role/x', RoleSessionName='me')['Credentials']
-other = dict(aws_access_key_id=role['AccessKeyId'], aws_secret_access_key=role['SecretAccessKey'], aws_session_token=role['SessionToken'])
+def account(number):
+    role = client('sts', 'us-east-1').assume_role(RoleArn=f'arn:aws:iam::{{number}}:role/x', RoleSessionName='me')['Credentials']
+    return dict(aws_access_key_id=role['AccessKeyId'], aws_secret_access_key=role['SecretAccessKey'], aws_session_token=role['SessionToken'])
 web = {{'portolan:upstream': 'web', 'portolan:port': '8080', 'stage': 'prod', 'team': 'a'}}
 print(json.dumps([
     run('eu-west-1', web),
     run('us-east-1', web),
-    run('eu-west-1', web, other),
+    run('eu-west-1', web, account(222222222222)),
+    run('us-east-1', web, account(333333333333)),
     run('us-east-1', {{'portolan:upstream': 'shop', 'stage': 'prod'}}),
     run('us-east-1', {{'Name': 'nameless', 'stage': 'prod'}}),
     run('us-east-1', {{'portolan:upstream': 'test', 'stage': 'test'}}),
@@ -73,10 +79,12 @@ async fn source(daemon: &Daemon) -> Result<Value, String> {
     found.ok_or_else(|| sources.to_string())
 }
 
-async fn daemon(network: &Network, moto: &Moto) -> Daemon {
-    let folder = harness::process::folder("ec2");
-    let file = folder.path().join("portolan.yaml");
-    std::fs::write(&file, CONFIGURATION).unwrap();
+async fn daemon(network: &Network, moto: &Moto, folder: &Path) -> Daemon {
+    let file = folder.join("portolan.yaml");
+    let token = folder.join("token");
+    std::fs::write(&token, "a token of the cluster's").unwrap();
+    let text = CONFIGURATION.replace("tokenFile: token", &format!("tokenFile: {}", token.display()));
+    std::fs::write(&file, text).unwrap();
     let environment = moto.environment("eu-west-1");
     let options = Options { environment, under: network.under(), ..Options::default() };
     let daemon = Daemon::launch(
@@ -88,20 +96,22 @@ async fn daemon(network: &Network, moto: &Moto) -> Daemon {
 }
 
 #[test]
-fn instances_of_two_regions_and_two_accounts_are_found_and_called() {
+fn instances_of_two_regions_and_three_accounts_are_found_and_called() {
     network::within(|network| async move {
         let moto = Moto::within(&network).await;
         let instances = instances(&moto).await;
         let mut services = Vec::new();
-        for ((_, ip), (name, port)) in instances.iter().zip([("eu", 8080), ("us", 8080), ("other", 8080), ("shop", 80)])
+        for ((_, ip), (name, port)) in
+            instances.iter().zip([("eu", 8080), ("us", 8080), ("other", 8080), ("pod", 8080), ("shop", 80)])
         {
             network.add(*ip);
             services.push(Described::start_at(SocketAddr::new(*ip, port), name, document(&["sail"])).await);
         }
-        let daemon = daemon(&network, &moto).await;
+        let folder = harness::process::folder("ec2");
+        let daemon = daemon(&network, &moto, folder.path()).await;
         daemon.until_functions("ec2-web", ["sail"]).await;
         daemon.until_functions("ec2-shop", ["sail"]).await;
-        until_answering(&daemon, &["eu", "us", "other"]).await;
+        until_answering(&daemon, &["eu", "us", "other", "pod"]).await;
 
         let upstream = daemon.upstream("ec2-web").await.unwrap();
         assert_eq!((&upstream["source"], &upstream["labels"]["team"]), (&"ec2".into(), &"a".into()), "{upstream}");
@@ -110,16 +120,19 @@ fn instances_of_two_regions_and_two_accounts_are_found_and_called() {
             endpoints.map(|endpoint| endpoint["labels"][key].as_str().unwrap_or("").to_owned()).collect::<BTreeSet<_>>()
         };
         assert_eq!(labels("region"), ["eu-west-1", "us-east-1"].map(str::to_owned).into());
-        assert_eq!(labels("identity"), ["", "other"].map(str::to_owned).into());
+        assert_eq!(labels("identity"), ["", "other", "pod"].map(str::to_owned).into());
         assert_eq!(labels("zone").len(), 2);
         let left_out = &source(&daemon).await.unwrap()["leftOut"];
-        assert_eq!(left_out[&instances[4].0], "it has no tag portolan:upstream");
-        assert_eq!(left_out[&instances[5].0], "its tags are not as aws.ec2.filters wants: Stage=prod");
+        assert_eq!(left_out[&instances[5].0], "it has no tag portolan:upstream");
+        assert_eq!(left_out[&instances[6].0], "its tags are not as aws.ec2.filters wants: Stage=prod");
+
+        let why = daemon.admin(&format!("/api/v1/why?target={}", instances[5].0)).await.to_string();
+        assert!(why.contains("it has no tag portolan:upstream"), "{why}");
 
         // One that stops is called no more; a group without any is gone.
-        let (us, shop) = (&instances[1].0, &instances[3].0);
+        let (us, shop) = (&instances[1].0, &instances[4].0);
         moto.boto(&format!("client('ec2', 'us-east-1').stop_instances(InstanceIds=['{us}', '{shop}'])")).await;
-        until_answering(&daemon, &["eu", "other"]).await;
+        until_answering(&daemon, &["eu", "other", "pod"]).await;
         wait::until("ec2-shop is gone", wait::SOON, || async {
             let all = daemon.list("/api/v1/upstreams").await?;
             if all.iter().any(|one| one["name"] == "ec2-shop") { Err("it is there".to_owned()) } else { Ok(()) }
@@ -133,7 +146,7 @@ fn instances_of_two_regions_and_two_accounts_are_found_and_called() {
             if source["state"] == "failing" { Ok(()) } else { Err(source.to_string()) }
         })
         .await;
-        until_answering(&daemon, &["eu", "other"]).await;
+        until_answering(&daemon, &["eu", "other", "pod"]).await;
         let shown = format!("{}{}", source(&daemon).await.unwrap(), daemon.process.output());
         // moto begins each session token so.
         let secrets = ["s3cret", "FQoGZXIv"].map(|secret| shown.contains(secret));

@@ -12,6 +12,8 @@ pub(super) const FAILED: Backoff = Backoff { first: Duration::from_secs(2), most
 pub(super) const PAGE: &str = "500";
 /// The most pages of one list: 100,000 instances in one region.
 pub(super) const PAGES: usize = 200;
+/// How often one page is asked for again because of throttling before the list fails.
+pub(super) const THROTTLED: u32 = 4;
 /// How long the first full list waits for other regions once one has answered: one that hangs must not hide the others.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a full list that was held back is told again.

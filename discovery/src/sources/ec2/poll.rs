@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::time::sleep;
@@ -40,7 +41,7 @@ async fn list(place: &Place) -> Result<Vec<Instance>, AwsError> {
             ("Filter.1.Value.1", "running"),
         ];
         parameters.extend(next.as_deref().map(|token| ("NextToken", token)));
-        let answer = place.query(Service::Ec2, "DescribeInstances", &parameters).await?;
+        let answer = ask(place, &parameters).await?;
         let page = parse(&answer)
             .map_err(|text| unreadable(place, format!("the answer is not what EC2 documents: {text}")))?;
         // What moved between two pages while they were read is on both.
@@ -51,6 +52,17 @@ async fn list(place: &Place) -> Result<Vec<Instance>, AwsError> {
         }
     }
     Err(unreadable(place, format!("there are more than {} pages", limits::PAGES)))
+}
+
+/// One page. A throttled call is made again, each time later, as the pace of the place gets slower: the pages before it were not in vain.
+async fn ask(place: &Place, parameters: &[(&str, &str)]) -> Result<Bytes, AwsError> {
+    let mut throttled = 0;
+    loop {
+        match place.query(Service::Ec2, "DescribeInstances", parameters).await {
+            Err(error) if error.trouble == Trouble::Throttled && throttled < limits::THROTTLED => throttled += 1,
+            answer => return answer,
+        }
+    }
 }
 
 fn unreadable(place: &Place, text: String) -> AwsError {

@@ -87,13 +87,14 @@ impl<'a> Publisher<'a> {
                 }
             }
             Err(error) => {
-                if part.failure.replace(error.clone()).is_none() {
-                    tracing::warn!(part = %part.name, act = %error.act, %error, "ec2.region_failed");
-                }
-                self.reports.part(&part.name, Some(format!("{}: {error}", error.act)));
+                let (is_new, name) = (part.failure.replace(error.clone()).is_none(), part.name.clone());
+                self.reports.part(&name, Some(format!("{}: {error}", error.act)));
                 // Nothing can be read any more: the source as a whole fails.
                 if self.parts.iter().all(|part| part.failure.is_some()) {
                     return Err(error.into());
+                }
+                if is_new {
+                    tracing::warn!(part = %name, act = %error.act, %error, "ec2.region_failed");
                 }
             }
         }

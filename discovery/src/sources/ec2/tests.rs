@@ -211,6 +211,24 @@ async fn a_region_that_fails_keeps_what_it_had_and_the_other_goes_on() {
 }
 
 #[tokio::test]
+async fn a_throttled_page_is_asked_for_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let server = server(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => {
+            reply(503, "", "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>")
+        }
+        _ => reply(200, "", answer(&["web"])),
+    })
+    .await;
+    let bench = Bench::new().await;
+    run(&bench, places(&server, ""), async |board| {
+        bench.wait(|snapshot| addresses(snapshot, "ec2-web").is_some()).await;
+        assert_eq!(board.read()[0].last_error, None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_list_that_breaks_off_halfway_is_none() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
