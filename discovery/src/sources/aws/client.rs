@@ -137,8 +137,7 @@ impl Client {
         // First, so that nobody waits for a turn who has no keys, and the reason is told as it is.
         self.place.identity.keys().await?;
         self.place.pace.turn(lane).await;
-        // The SDK's futures are large.
-        let answer = match Box::pin(call()).await {
+        let answer = match call().await {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(self.of_sdk(action, error)),
