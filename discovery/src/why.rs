@@ -131,13 +131,21 @@ impl Explainer {
             origin: upstream.origin.to_string(),
             stale: snapshot.stale(upstream).cloned(),
             endpoints: snapshot.endpoints(&upstream.id).map(|set| set.all().to_vec()).unwrap_or_default(),
-            function: function.map(|function| about(entry, function)),
+            function: function.map(|function| about(entry, function, self.left_out(entry, function))),
             rule: discovery.as_ref().map(|discovery| discovery.rule.clone()).unwrap_or_default(),
             kinds: discovery.as_ref().map(|discovery| discovery.kinds.clone()).unwrap_or_default(),
             discovery,
             complaints: complaints(entry),
             attempts: self.journal.of(&upstream.id),
         }
+    }
+
+    /// The rule by which the source of an upstream leaves a function of it out, where it lists functions itself.
+    fn left_out(&self, entry: &UpstreamEntry, function: &str) -> Option<String> {
+        let origin = &entry.upstream.origin;
+        let source = origin.source.to_string();
+        let status = self.board.read().into_iter().find(|status| status.source == source)?;
+        status.left_out.get(&format!("{} {function}", origin.key)).cloned()
     }
 
     fn looked(&self, target: &str) -> Vec<Looked> {
@@ -167,11 +175,16 @@ fn complaints(entry: &UpstreamEntry) -> BTreeMap<Kind, Vec<String>> {
     kinds.map(|(kind, state)| (kind.clone(), state.complaints.clone())).collect()
 }
 
-fn about(entry: &UpstreamEntry, name: &str) -> String {
-    match entry.function(name) {
-        Some(found) => format!("{name} was found as {} ({})", found.function.origin, found.function.kind),
-        None if entry.functions.is_empty() => format!("there is no {name}: no function of the upstream is known"),
-        None => format!("there is no {name} among the {} functions that the upstream describes", entry.functions.len()),
+fn about(entry: &UpstreamEntry, name: &str, left_out: Option<String>) -> String {
+    match (entry.function(name), left_out) {
+        (Some(found), _) => format!("{name} was found as {} ({})", found.function.origin, found.function.kind),
+        (None, Some(rule)) => format!("there is no {name}: {rule}"),
+        (None, None) if entry.functions.is_empty() => {
+            format!("there is no {name}: no function of the upstream is known")
+        }
+        (None, None) => {
+            format!("there is no {name} among the {} functions that the upstream describes", entry.functions.len())
+        }
     }
 }
 
@@ -274,5 +287,10 @@ mod tests {
         let why = explainer.why("ghosts");
         assert!(why.upstreams.is_empty() && why.sources[0].left_out[0].starts_with("ghosts in a.yaml:3:7: spec."));
         assert!(explainer.why("pets@elsewhere").upstreams.is_empty());
+        let source = SourceId::new("static", "");
+        explainer.board.add(&source);
+        explainer.board.leave_out(&source, [("pets hidden".to_owned(), "a rule".to_owned())]);
+        let function = explainer.why("pets/hidden").upstreams[0].function.clone();
+        assert_eq!(function.as_deref(), Some("there is no hidden: a rule"));
     }
 }

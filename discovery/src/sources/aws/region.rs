@@ -158,7 +158,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Reads what a list does not tell of one function.
+    /// Reads what a list does not tell of one function. The futures of the SDK are large, and so they are boxed.
     async fn read(&mut self, lane: Lane, name: &str) -> Result<(), Later> {
         let Some(function) = self.known.functions.get(name) else { return Ok(()) };
         let (arn, revision) = (function.latest.arn.clone(), function.latest.revision.clone());
@@ -168,7 +168,7 @@ impl Watch<'_> {
         let tags = match has_tags {
             true => None,
             false => {
-                let asked = self.may(LIST_TAGS).then(|| client.tags(lane, &arn));
+                let asked = self.may(LIST_TAGS).then(|| Box::pin(client.tags(lane, &arn)));
                 let tags = self.answer(LIST_TAGS, asked).await?;
                 self.known.no_tags = tags.is_none();
                 tags
@@ -178,9 +178,9 @@ impl Watch<'_> {
         if wants_versions {
             const VERSIONS: &str = "ListVersionsByFunction";
             const ALIASES: &str = "ListAliases";
-            let asked = self.may(VERSIONS).then(|| client.versions(lane, name));
+            let asked = self.may(VERSIONS).then(|| Box::pin(client.versions(lane, name)));
             versions = self.answer(VERSIONS, asked).await?;
-            let asked = self.may(ALIASES).then(|| client.aliases(lane, name));
+            let asked = self.may(ALIASES).then(|| Box::pin(client.aliases(lane, name)));
             aliases = self.answer(ALIASES, asked).await?;
         }
         let mut urls = Some(BTreeMap::new());
@@ -188,7 +188,7 @@ impl Watch<'_> {
         for alias in [String::new()].into_iter().chain(named) {
             const URL: &str = "GetFunctionUrlConfig";
             let qualifier = Some(&*alias).filter(|alias| !alias.is_empty());
-            let asked = self.may(URL).then(|| client.url(lane, name, qualifier));
+            let asked = self.may(URL).then(|| Box::pin(client.url(lane, name, qualifier)));
             match self.answer(URL, asked).await? {
                 Some(Some(url)) => _ = urls.as_mut().map(|urls| urls.insert(alias, url)),
                 Some(None) => {}
