@@ -208,9 +208,10 @@ impl Discovery {
             sources.extend(opened.sources);
             notes.push((kind.name, opened.note));
         }
+        let certificates = settings.keyring.certificates().clone();
         let supervisor = Supervisor::new(catalog.clone(), sources);
         let journal = Journal::default();
-        let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone());
+        let fetcher = Fetcher::new(policy, config.discovery.allowed_hosts.clone(), journal.clone(), certificates);
         let prober = Prober::new(catalog.clone(), fetcher, journal.clone(), FUNCTION_KINDS, probing(config));
         let explainer = Explainer {
             catalog: catalog.clone(),

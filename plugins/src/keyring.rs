@@ -8,11 +8,18 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 
+use crate::certificates::Certificates;
+
 /// All credentials by name. Cheap to clone; every clone is the same keyring.
 #[derive(Clone, Default, Debug)]
-pub struct Keyring(Arc<Mutex<HashMap<Box<str>, Arc<Ring>>>>);
+pub struct Keyring(Arc<Mutex<HashMap<Box<str>, Arc<Ring>>>>, Certificates);
 
 impl Keyring {
+    /// What TLS takes from Secrets.
+    pub fn certificates(&self) -> &Certificates {
+        &self.1
+    }
+
     /// The place of the credentials called `name`, whether or not there are any yet.
     pub fn ring(&self, name: &str) -> Arc<Ring> {
         let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@
 
 mod arguments;
 pub mod call;
+pub mod certificates;
 pub mod fetch;
 pub mod filter;
 pub mod filters;
@@ -19,6 +20,7 @@ pub mod tls;
 pub use call::{
     Answer, Arguments, BodyMap, BoundCall, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody, Reply, Whole,
 };
+pub use certificates::{Certificate, Certificates};
 pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};
 pub use filter::{Exchange, Filter, OnAnswer, Phase, Verdict};
 pub use keyring::{Keyring, Keys, Ring};

@@ -2,14 +2,19 @@
 //!
 //! Preparing it reads files, and the machine's own authorities once: nothing for a request, nor for a thread that carries others.
 
+mod secret;
+
 use std::sync::{Arc, LazyLock};
 
 use catalog::model::Tls;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::certificates::Certificates;
 
 /// Why TLS cannot be prepared.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -22,12 +27,13 @@ pub enum TlsError {
     Library(#[from] rustls::Error),
 }
 
-/// How to speak TLS as `tls` says, offering the protocols `alpn`. Blocks.
-pub fn client(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, TlsError> {
-    let mut config = match &tls.root_ca {
+/// How to speak TLS as `tls` says, offering the protocols `alpn`, with what `certificates` has at each handshake. Blocks.
+pub fn client(tls: &Tls, alpn: &[&[u8]], certificates: &Certificates) -> Result<ClientConfig, TlsError> {
+    let mut config = match (&tls.root_ca, &tls.secret) {
         _ if tls.insecure_skip_verify => nobody()?,
-        Some(file) => trusting(Arc::new(authorities(file)?))?,
-        None => trusting(MACHINE.clone())?,
+        (_, Some(name)) => secret::config(certificates.place(name), tls.one_way)?,
+        (Some(file), None) => trusting(Arc::new(authorities(file)?))?,
+        (None, None) => trusting(MACHINE.clone())?,
     };
     if tls.insecure_skip_verify {
         config.dangerous().set_certificate_verifier(Arc::new(Unverified(PROVIDER.clone())));
@@ -41,7 +47,7 @@ pub fn nobody() -> Result<ClientConfig, TlsError> {
     trusting(Arc::new(RootCertStore::empty()))
 }
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
+pub(crate) static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
 
 /// The machine's own authorities. Those that cannot be read are left out, so that the others still count: a machine without any refuses
 /// every server.
@@ -54,6 +60,12 @@ static MACHINE: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     roots.add_parsable_certificates(found.certs);
     Arc::new(roots)
 });
+
+/// Checks a server by the machine's own authorities.
+fn by_machine() -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(MACHINE.clone(), PROVIDER.clone());
+    verifier.build().map_err(|error| TlsError::Authorities("the machine".into(), error.to_string()))
+}
 
 fn trusting(roots: Arc<RootCertStore>) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(PROVIDER.clone()).with_safe_default_protocol_versions()?;

@@ -25,7 +25,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::Timestamp;
 use plugins::fetch::Work;
-use plugins::{Fetch, FetchError, Fetched, Get};
+use plugins::{Certificates, Fetch, FetchError, Fetched, Get};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
@@ -61,17 +61,25 @@ struct Shared {
     journal: Journal,
     budget: Budget,
     readers: Arc<Semaphore>,
+    certificates: Certificates,
 }
 
 impl Fetcher {
     /// Asks what `policy` allows, and documents on `allowed_hosts` (`host` or `host:port`) as well; writes to `journal`.
-    pub fn new(policy: AddressPolicy, allowed_hosts: impl IntoIterator<Item = String>, journal: Journal) -> Self {
+    /// TLS takes what it needs of Secrets from `certificates`.
+    pub fn new(
+        policy: AddressPolicy,
+        allowed_hosts: impl IntoIterator<Item = String>,
+        journal: Journal,
+        certificates: Certificates,
+    ) -> Self {
         Self(Arc::new(Shared {
             policy,
             allowed_hosts: allowed_hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
             journal,
             budget: Budget::default(),
             readers: Arc::new(Semaphore::new(READERS)),
+            certificates,
         }))
     }
 
@@ -134,8 +142,8 @@ impl Round {
         tls: Option<&Tls>,
         alpn: &'static [&'static [u8]],
     ) -> Result<rustls::ClientConfig, FetchError> {
-        let tls = tls.cloned().unwrap_or_default();
-        let made = spawn_blocking(move || plugins::tls::client(&tls, alpn)).await;
+        let (tls, certificates) = (tls.cloned().unwrap_or_default(), self.shared.certificates.clone());
+        let made = spawn_blocking(move || plugins::tls::client(&tls, alpn, &certificates)).await;
         let refused = |cause: String| FetchError::Refused(format!("TLS: {cause}"));
         made.map_err(|e| refused(e.to_string()))?.map_err(|e| refused(e.to_string()))
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use catalog::model::{Kind, Tls, UpstreamId, UpstreamSpec};
+use plugins::Certificates;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -65,7 +66,7 @@ impl Server {
 
     /// The fetcher's look at this server as an upstream of that description.
     pub(crate) fn round(&self, journal: &Journal, spec: UpstreamSpec) -> Round {
-        let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone());
+        let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone(), Certificates::default());
         fetcher.round(id(), Arc::new(spec), self.address, None).unwrap()
     }
 }

@@ -9,7 +9,7 @@ use catalog::model::{Protocol, UpstreamSpec};
 use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use plugins::Bounds;
+use plugins::{Bounds, Certificates};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::testing::{KIND, Server, acceptor, head, id, reply, trusting};
@@ -134,7 +134,7 @@ async fn another_host_is_asked_only_where_it_is_allowed_and_its_address_too() {
     let server = Server::http(|_| reply(404, "", "")).await;
     let location = format!("http://localhost:{}/openapi.json", docs.address.port());
     let fetch = async |policy: AddressPolicy, allowed: Vec<String>| {
-        let fetcher = Fetcher::new(policy, allowed, Journal::default());
+        let fetcher = Fetcher::new(policy, allowed, Journal::default(), Certificates::default());
         let round = fetcher.round(id(), Arc::new(plain()), server.address, None).unwrap();
         round.on_behalf_of(KIND).get(Get { location: &location, accept: "*/*", unless: None, bounds: None }).await
     };
@@ -150,7 +150,7 @@ async fn another_host_is_asked_only_where_it_is_allowed_and_its_address_too() {
 #[tokio::test]
 async fn an_endpoint_that_the_policy_refuses_is_not_asked() {
     let address = "127.0.0.1:8081".parse().unwrap();
-    let fetcher = Fetcher::new(AddressPolicy::new([address], vec![]), [], Journal::default());
+    let fetcher = Fetcher::new(AddressPolicy::new([address], vec![]), [], Journal::default(), Certificates::default());
     let refused = fetcher.round(id(), Arc::new(plain()), address, None).unwrap_err();
     assert!(refused.to_string().contains("own listener"), "{refused}");
 }
@@ -225,7 +225,7 @@ async fn broken_answers_have_a_reason() {
     let (babbled, _) = get(&babbling, plain(), "/a").await;
     assert!(matches!(babbled, Err(FetchError::Protocol(_))), "{babbled:?}");
     let gone = Server::start(|_| async {}).await.address;
-    let fetcher = Fetcher::new(AddressPolicy::default(), [], Journal::default());
+    let fetcher = Fetcher::new(AddressPolicy::default(), [], Journal::default(), Certificates::default());
     let round = fetcher.round(id(), Arc::new(plain()), gone, None).unwrap();
     let refused = round.on_behalf_of(KIND).get(Get { location: "/a", accept: "*/*", unless: None, bounds: None }).await;
     assert!(matches!(refused, Err(FetchError::Connect(_))), "{refused:?}");

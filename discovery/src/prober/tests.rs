@@ -8,7 +8,7 @@ use std::time::Duration;
 use catalog::model::{Described, Description, Digest, Function, Hints, Kind, Materials, Protocol, UpstreamSpec};
 use catalog::report::{Finding, Report};
 use futures_util::future::BoxFuture;
-use plugins::{BindError, BoundCall, Fetch, FetchError, Keyring, Probe, ProbeError, Target};
+use plugins::{BindError, BoundCall, Certificates, Fetch, FetchError, Keyring, Probe, ProbeError, Target};
 use tokio::time::timeout;
 
 use super::*;
@@ -124,7 +124,7 @@ impl Run {
 
     fn without(off: Off, bench: Bench, policy: AddressPolicy) -> Self {
         let journal = Journal::default();
-        let fetcher = Fetcher::new(policy, [], journal.clone());
+        let fetcher = Fetcher::new(policy, [], journal.clone(), Certificates::default());
         let settings = Settings { off, document_paths: Arc::from([]) };
         let prober = Prober::new(bench.catalog.clone(), fetcher, journal, KINDS, settings);
         let (handle, mut tasks) = (prober.handle(), JoinSet::new());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catalog::model::{Function, Kind, Materials, Protocol, UpstreamSpec};
 use catalog::report::Finding;
 use futures_util::future::BoxFuture;
-use plugins::{BindError, BoundCall, Fetch, Get, Keyring, Probe, ProbeError, Target};
+use plugins::{BindError, BoundCall, Certificates, Fetch, Get, Keyring, Probe, ProbeError, Target};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
@@ -92,7 +92,7 @@ async fn a_good_service_among_traps_is_found_at_once() {
     let good = Server::http(|_| reply(200, "Content-Type: application/json\r\n", "{}")).await;
 
     let (bench, journal) = (Bench::new().await, Journal::default());
-    let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone());
+    let fetcher = Fetcher::new(AddressPolicy::default(), [], journal.clone(), Certificates::default());
     let settings = Settings { off: Off::default(), document_paths: Arc::from([]) };
     let prober = Prober::new(bench.catalog.clone(), fetcher, journal.clone(), KINDS, settings);
     let (handle, mut tasks) = (prober.handle(), JoinSet::new());

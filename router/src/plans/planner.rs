@@ -214,7 +214,7 @@ impl Maker {
         {
             return Ok(secure);
         }
-        let secure = Arc::new(Secure::new(&tls, carrier)?);
+        let secure = Arc::new(Secure::new(&tls, carrier, &self.keyring)?);
         prepared.push(Prepared { tls, carrier, secure: Arc::downgrade(&secure) });
         Ok(secure)
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use catalog::model::Tls;
-use plugins::Carrier;
 use plugins::tls::TlsError;
+use plugins::{Carrier, Keyring};
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio_rustls::TlsConnector;
 
@@ -34,12 +34,12 @@ pub(crate) enum SecureError {
 
 impl Secure {
     /// Prepares TLS. Reads files: not for a worker.
-    pub(crate) fn new(tls: &Tls, carrier: Carrier) -> Result<Self, SecureError> {
+    pub(crate) fn new(tls: &Tls, carrier: Carrier, keyring: &Keyring) -> Result<Self, SecureError> {
         let alpn: &[u8] = match carrier {
             Carrier::Grpc => b"h2",
             Carrier::Http1 => b"http/1.1",
         };
-        let config = plugins::tls::client(tls, &[alpn])?;
+        let config = plugins::tls::client(tls, &[alpn], keyring.certificates())?;
         let name = match &tls.server_name {
             Some(name) => Some(parse_name(name)?),
             None => None,
