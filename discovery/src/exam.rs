@@ -15,7 +15,7 @@ use crate::board::State;
 use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
-use crate::sources::{consul, files, fixed, hosts, kubernetes};
+use crate::sources::{consul, files, fixed, hosts, kubernetes, resources};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
 
@@ -43,6 +43,11 @@ async fn every_kind_of_source_sits_the_exam() {
         println!("{name}");
         sit(stage().await).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resources_of_a_cluster_sit_it_too() {
+    sit(in_resources().await).await;
 }
 
 async fn sit(Stage { source, listed: named, fail }: Stage) {
@@ -142,22 +147,28 @@ fn in_consul() -> BoxFuture<'static, Stage> {
     })
 }
 
+/// One that answers lists, and holds watches open.
+async fn api_server() -> (Server, kubernetes::Place) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = Server::start(|mut stream| async move {
+        while let Some(head) = head(&mut stream).await {
+            let target = head.split(' ').nth(1).unwrap_or_default();
+            if target.contains("watch=true") {
+                std::future::pending::<()>().await;
+            }
+            let path = target.split('?').next().unwrap_or_default();
+            let answer = answer_of_kubernetes(path);
+            let _ = stream.write_all(&reply(200, "Content-Type: application/json\r\n", answer)).await;
+        }
+    })
+    .await;
+    let place = kubernetes::Place::Url(format!("http://{}", server.address).parse().unwrap());
+    (server, place)
+}
+
 fn in_kubernetes() -> BoxFuture<'static, Stage> {
     Box::pin(async {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let server = Server::start(|mut stream| async move {
-            while let Some(head) = head(&mut stream).await {
-                let target = head.split(' ').nth(1).unwrap_or_default();
-                if target.contains("watch=true") {
-                    std::future::pending::<()>().await;
-                }
-                let path = target.split('?').next().unwrap_or_default();
-                let answer = answer_of_kubernetes(path);
-                let _ = stream.write_all(&reply(200, "Content-Type: application/json\r\n", answer)).await;
-            }
-        })
-        .await;
-        let place = kubernetes::Place::Url(format!("http://{}", server.address).parse().unwrap());
+        let (server, place) = api_server().await;
         let source = Box::new(kubernetes::Kubernetes::new(SourceId::new("kubernetes", ""), place));
         Stage {
             source,
@@ -167,7 +178,16 @@ fn in_kubernetes() -> BoxFuture<'static, Stage> {
     })
 }
 
-/// What an API server of two Services answers.
+fn in_resources() -> BoxFuture<'static, Stage> {
+    Box::pin(async {
+        let (server, place) = api_server().await;
+        let source = Box::new(resources::Resources::new("", place, plugins::Keyring::default()));
+        let listed = |name: &str| (format!("gloo-system/{name}"), name.to_owned());
+        Stage { source, listed, fail: Box::new(move || drop(server)) }
+    })
+}
+
+/// What an API server of two Services and two resources answers.
 fn answer_of_kubernetes(path: &str) -> String {
     let each = |object: fn(&str) -> String| ["one", "two"].map(object).join(",");
     let items = match path {
@@ -184,6 +204,13 @@ fn answer_of_kubernetes(path: &str) -> String {
                 r#"{{"metadata": {{"name": "{name}-x", "namespace": "n", "labels": {{"kubernetes.io/service-name": "{name}"}}}},
                     "addressType": "IPv4", "ports": [{{"name": "", "port": 1}}],
                     "endpoints": [{{"addresses": ["127.0.0.1"]}}]}}"#
+            )
+        }),
+        "/apis/gloo.solo.io/v1/upstreams" => each(|name| {
+            format!(
+                r#"{{"apiVersion": "gloo.solo.io/v1", "kind": "Upstream",
+                    "metadata": {{"name": "{name}", "namespace": "gloo-system"}},
+                    "spec": {{"static": {{"hosts": [{{"addr": "127.0.0.1", "port": 1}}]}}}}}}"#
             )
         }),
         _ => String::new(),

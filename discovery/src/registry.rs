@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::source::Source;
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
+use crate::sources::resources::Resources;
 use crate::sources::{files, fixed};
 
 /// One kind of source.
@@ -44,7 +45,7 @@ pub static SOURCE_KINDS: &[SourceKind] = &[
     },
     SourceKind {
         name: "kubernetes",
-        about: "Services of a Kubernetes cluster, with their ready endpoints",
+        about: "Services of a Kubernetes cluster, with their ready endpoints, and resources",
         by: "--source kubernetes[=CONTEXT|URL], KUBECONFIG, or by itself inside a cluster",
         selectable: true,
         open: open_kubernetes,
@@ -211,9 +212,11 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
             Place::Url(url) => url.to_string(),
             Place::Context(None) | Place::Cluster => String::new(),
         };
-        Box::new(Kubernetes::new(SourceId::new("kubernetes", &instance), place)) as Box<dyn Source>
+        let resources = Resources::new(&instance, place.clone(), settings.keyring.clone());
+        let services = Kubernetes::new(SourceId::new("kubernetes", &instance), place);
+        [Box::new(services) as Box<dyn Source>, Box::new(resources)]
     };
-    Ok(Opened { sources: places.into_iter().map(source).collect(), note })
+    Ok(Opened { sources: places.into_iter().flat_map(source).collect(), note })
 }
 
 #[cfg(test)]
@@ -263,11 +266,14 @@ mod tests {
         };
         let named: fn(&str) -> Option<String> = |name| (name == "KUBECONFIG").then(|| "/etc/cluster".to_owned());
         check(&[], None, &[]);
-        check(&[], Some(named), &["kubernetes"]);
+        let one = ["kubernetes", "static=kubernetes"];
+        let east = ["kubernetes=east", "static=kubernetes=east"];
+        check(&[], Some(named), &one);
         check(&["none"], Some(named), &[]);
-        check(&["kubernetes"], None, &["kubernetes"]);
-        check(&["kubernetes=east", "kubernetes"], Some(named), &["kubernetes=east", "kubernetes"]);
-        check(&["kubernetes=http://127.0.0.1:8001"], None, &["kubernetes=http://127.0.0.1:8001/"]);
+        check(&["kubernetes"], None, &one);
+        check(&["kubernetes=east", "kubernetes"], Some(named), &[east, one].concat());
+        let url = ["kubernetes=http://127.0.0.1:8001/", "static=kubernetes=http://127.0.0.1:8001/"];
+        check(&["kubernetes=http://127.0.0.1:8001"], None, &url);
     }
 
     #[test]

@@ -121,6 +121,18 @@ impl Cluster {
         http::send(request).await
     }
 
+    /// Applies what a file has to the object at `path`, as `kubectl apply --server-side` does: a field that is not known is refused.
+    pub async fn apply(&self, path: &str, text: &str) -> Result<Value, String> {
+        let query = "fieldManager=kubectl&fieldValidation=Strict&force=true";
+        let request = self.client.patch(format!("https://127.0.0.1:{}{path}?{query}", self.port)).bearer_auth(ADMIN);
+        http::send(request.header("content-type", "application/apply-patch+yaml").body(text.to_owned())).await
+    }
+
+    /// What is at `path`.
+    pub async fn get(&self, path: &str) -> Result<Value, String> {
+        self.call(Method::GET, path, Value::Null).await
+    }
+
     /// Creates an object of a namespace: `services`, `/apis/discovery.k8s.io/v1` and `endpointslices`, …
     pub async fn create(&self, api: &str, namespace: &str, kind: &str, object: Value) -> Value {
         let path = format!("{api}/namespaces/{namespace}/{kind}");

@@ -14,7 +14,7 @@ use super::fields::{Field, Remarks, joined};
 use super::node::{Key, Node, Value};
 
 pub(crate) use schema::{names, of as schema};
-pub(crate) use words::{Later, Port, Reference};
+pub(crate) use words::{Later, LaterMap, Port, Reference};
 
 /// Of these fields there is exactly one. An extension of the schema, made a rule of Kubernetes where the schema is published.
 pub(crate) const ONE_OF: &str = "x-one-of";
@@ -28,6 +28,8 @@ pub(crate) const KEPT: &str = "x-kubernetes-preserve-unknown-fields";
 pub(crate) enum Shape {
     /// Anything: it is known and has no effect yet.
     Later,
+    /// The same, of a map.
+    LaterMap,
     Text {
         wanted: &'static str,
         least: usize,
@@ -72,6 +74,10 @@ impl Shape {
     fn check(&self, field: &Field<'_>, remarks: &mut Remarks) {
         match self {
             Self::Later => {}
+            Self::LaterMap => match field.node.value {
+                Value::Map(_) => {}
+                _ => field.is_no("a map", remarks),
+            },
             Self::Flag => _ = field.clone().flag(remarks),
             Self::Text { wanted, least, like } => check_text(field, wanted, *least, like.as_ref(), remarks),
             Self::Count { wanted, from, to } => match field.node.value {
@@ -130,8 +136,12 @@ fn check_field(known: &BTreeMap<String, Shape>, of: &Field<'_>, key: &Key, node:
         None => remarks.error(key.at, format!("{path}: is not a known field")),
         // Nothing is the same as nothing said.
         Some(_) if matches!(node.value, Value::Null) => {}
-        Some(Shape::Later) => remarks.warning(key.at, format!("{path}: is known and has no effect yet")),
-        Some(shape) => shape.check(&Field { path, node }, remarks),
+        Some(shape) => {
+            if matches!(shape, Shape::Later | Shape::LaterMap) {
+                remarks.warning(key.at, format!("{path}: is known and has no effect yet"));
+            }
+            shape.check(&Field { path, node }, remarks);
+        }
     }
 }
 

@@ -6,3 +6,4 @@ pub mod fixed;
 pub(crate) mod hints;
 pub(crate) mod hosts;
 pub mod kubernetes;
+pub mod resources;

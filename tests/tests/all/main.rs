@@ -3,6 +3,7 @@
 
 mod admin;
 mod bindings;
+mod cluster_resources;
 mod commands;
 mod consul;
 mod consul_faults;

@@ -74,6 +74,7 @@ impl Shape {
                 let least = usize::from(number("minItems").is_some_and(|least| least > 0));
                 Self::List { items: Box::new(Self::new(&schema["items"])), item, least }
             }
+            Some("object") if schema[KEPT] == true => Self::LaterMap,
             _ if schema[KEPT] == true => Self::Later,
             _ if schema["additionalProperties"].is_object() => {
                 Self::Map(Box::new(match Self::new(&schema["additionalProperties"]) {

@@ -28,6 +28,26 @@ impl JsonSchema for Later {
     }
 }
 
+/// The same, of a field that is a map: a rule can ask whether it is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaterMap;
+
+impl<'de> Deserialize<'de> for LaterMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl JsonSchema for LaterMap {
+    fn schema_name() -> Cow<'static, str> {
+        "LaterMap".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", KEPT: true})
+    }
+}
+
 /// A port that can be called.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(transparent)]

@@ -6,7 +6,7 @@ use catalog::model::Tls;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::resources::shape::{Later, Reference};
+use crate::resources::shape::{Later, LaterMap, Reference};
 
 /// How TLS is spoken.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub(super) struct SslConfig {
     #[serde(default)]
     pub(super) one_way_tls: bool,
     /// A server that gives certificates.
-    sds: Option<Later>,
+    sds: Option<LaterMap>,
     /// The names that the certificate may have instead.
     verify_subject_alt_name: Option<Later>,
     /// Versions and ciphers.

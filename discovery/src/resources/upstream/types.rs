@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::services::ServiceSpec;
 use super::tls::SslConfig;
-use crate::resources::shape::{Later, Port, Reference};
+use crate::resources::shape::{Later, LaterMap, Port, Reference};
 
 /// The kinds of upstreams: each resource is of one.
 pub(super) const KINDS: [&str; 9] = ["static", "kube", "consul", "aws", "awsEc2", "azure", "gcp", "ai", "pipe"];
@@ -31,13 +31,13 @@ pub(crate) struct Spec {
     /// Instances of EC2.
     pub(super) aws_ec2: Option<AwsEc2>,
     /// An app of Azure Functions.
-    pub(super) azure: Option<Later>,
+    pub(super) azure: Option<LaterMap>,
     /// A service of Google Cloud.
-    pub(super) gcp: Option<Later>,
+    pub(super) gcp: Option<LaterMap>,
     /// A provider of language models.
-    pub(super) ai: Option<Later>,
+    pub(super) ai: Option<LaterMap>,
     /// A Unix domain socket.
-    pub(super) pipe: Option<Later>,
+    pub(super) pipe: Option<LaterMap>,
 
     /// How TLS is spoken to it. Without this a static upstream speaks TLS where its port is 443.
     pub(super) ssl_config: Option<SslConfig>,

@@ -54,8 +54,10 @@ impl Target {
     pub(super) fn is_over(&self, like: &Like, namespace: &str, snapshot: &Snapshot) -> bool {
         let here = self.namespace.as_deref().is_none_or(|own| own == namespace);
         let whole = like.with.is_empty() && like.without.is_empty();
-        let same = || like.origins(snapshot).any(|origin| name::upstream(&like.name, &origin) == self.name);
-        here && whole && (self.name == like.name || same())
+        // Where no source of the kind is configured there is nobody to list that one.
+        let mut origins = like.origins(snapshot);
+        here && whole
+            && origins.any(|origin| self.name == like.name || name::upstream(&like.name, &origin) == self.name)
     }
 
     /// What it says of the upstream that it is.
@@ -73,10 +75,13 @@ impl Target {
     }
 }
 
+/// The kind of a source, and a key there.
+type Place = (Arc<str>, Arc<str>);
+
 /// Who follows whom.
 pub(super) struct Followed {
-    /// The keys of those that follow, by the kind and the key of what they follow.
-    by: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>,
+    /// The keys of those that follow, by what they follow.
+    by: BTreeMap<Place, Vec<Arc<str>>>,
     seen: Arc<Snapshot>,
 }
 

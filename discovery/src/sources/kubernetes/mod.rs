@@ -4,7 +4,7 @@
 //! cannot read keeps its last good view, while the others go on; and that the status says what is missing. Refuses to call what an
 //! ExternalName points to, and ports that are not TCP.
 
-mod limits;
+pub(in crate::sources) mod limits;
 mod map;
 mod publish;
 mod settings;

@@ -53,7 +53,7 @@ impl Place {
         }
     }
 
-    pub(super) async fn config(&self) -> Result<Config, String> {
+    pub(in crate::sources) async fn config(&self) -> Result<Config, String> {
         let mut config = match self {
             Self::Url(url) => Config::new(url.clone()),
             Self::Cluster => Config::incluster().map_err(|error| error.to_string())?,

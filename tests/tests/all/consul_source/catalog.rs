@@ -116,6 +116,7 @@ impl State {
                 self.doubted.remove(&listed.key);
                 self.listed.insert(listed.key.clone(), *listed);
             }
+            Report::Over(_) => panic!("Consul lays nothing over others"),
             Report::Removed(key) => {
                 self.doubted.remove(&key);
                 self.listed.remove(&key);

@@ -1,0 +1,219 @@
+//! Writes the status of each resource back, when it is something else than what stands there, and only while this replica holds the Lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use catalog::Snapshot;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::limits;
+use super::secrets::Known;
+use super::view::{SecretName, Verdict, Verdicts};
+use super::watch::cause;
+use crate::Reports;
+use crate::resources::fields::{Remark, Severity};
+use crate::resources::node::At;
+use crate::resources::status::{REPORTER, Status};
+use crate::sources::hosts::Like;
+
+/// The part of the source that this is.
+pub(super) const PART: &str = "status";
+
+/// Writes statuses.
+pub(super) struct Writer<'a> {
+    pub(super) client: Client,
+    pub(super) reports: &'a Reports,
+    /// The namespace under which our statuses stand.
+    pub(super) reporter: String,
+    pub(super) verdicts: watch::Receiver<Arc<Verdicts>>,
+    pub(super) secrets: watch::Receiver<Arc<Known>>,
+    pub(super) holds: watch::Receiver<bool>,
+    /// The Secrets that anything refers to.
+    pub(super) wanted: watch::Sender<Arc<BTreeSet<SecretName>>>,
+}
+
+/// A resource, by kind and key.
+type Key = (&'static str, Arc<str>);
+
+/// A status that is to be written.
+struct Due {
+    key: Key,
+    verdict: Arc<Verdict>,
+    status: Status,
+}
+
+/// What was written last: about which writing of the resource, and what.
+type Written = BTreeMap<Key, (String, Status)>;
+
+impl Writer<'_> {
+    /// Writes what is due, for ever.
+    pub(super) async fn keep(mut self) -> Infallible {
+        let mut snapshots = self.reports.snapshots();
+        let mut written = Written::new();
+        let mut again: Option<Instant> = None;
+        self.verdicts.mark_changed();
+        loop {
+            tokio::select! {
+                Ok(()) = self.verdicts.changed() => {}
+                Ok(()) = self.secrets.changed() => {}
+                Ok(()) = self.holds.changed() => {}
+                // Many changes of the catalog are one look at what they mean for statuses.
+                Ok(()) = snapshots.changed() => {
+                    snapshots.mark_unchanged();
+                    again = again.or_else(|| Some(Instant::now() + limits::SETTLE));
+                    continue;
+                }
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => again = None,
+                else => std::future::pending().await,
+            }
+            let verdicts = self.verdicts.borrow_and_update().clone();
+            self.want_secrets(&verdicts);
+            if *self.holds.borrow_and_update() && !self.write_all(&verdicts, &mut written).await {
+                again = Some(Instant::now() + limits::REFUSED);
+            }
+        }
+    }
+
+    fn want_secrets(&self, verdicts: &Verdicts) {
+        let names: BTreeSet<_> = verdicts.values().flat_map(|verdict| verdict.secrets.iter().cloned()).collect();
+        self.wanted.send_if_modified(|wanted| {
+            let is_news = **wanted != names;
+            if is_news {
+                *wanted = Arc::new(names);
+            }
+            is_news
+        });
+    }
+
+    /// Writes each status that is another one now. Returns whether all could be.
+    async fn write_all(&mut self, verdicts: &Verdicts, written: &mut Written) -> bool {
+        let (snapshot, known) = (self.reports.snapshot(), self.secrets.borrow_and_update().clone());
+        written.retain(|key, _| verdicts.contains_key(key));
+        let due = verdicts.iter().filter_map(|(key, verdict)| {
+            let status = status(verdict, &snapshot, &known);
+            let stands = verdict.said.as_ref() == Some(&status);
+            // What was written shows in the resource a little later.
+            let shows_soon =
+                written.get(key).is_some_and(|(version, last)| *version == verdict.version && *last == status);
+            (!stands && !shows_soon).then(|| Due { key: key.clone(), verdict: verdict.clone(), status })
+        });
+        let due: Vec<Due> = due.collect();
+        let writes: Vec<_> = due.into_iter().map(|due| self.attempt(due)).collect();
+        let mut writes = stream::iter(writes).buffer_unordered(limits::WRITES);
+        let mut failure = None;
+        while let Some((Due { key, verdict, status }, outcome)) = writes.next().await {
+            match outcome {
+                Ok(()) => _ = written.insert(key, (verdict.version.clone(), status)),
+                Err(cause) => failure = Some(cause),
+            }
+        }
+        drop(writes);
+        let all = failure.is_none();
+        self.reports.part(PART, failure);
+        all
+    }
+
+    fn attempt(&self, due: Due) -> BoxFuture<'_, (Due, Result<(), String>)> {
+        Box::pin(async move {
+            // It may be somebody else's turn by now.
+            let holds = *self.holds.borrow();
+            let outcome = match holds {
+                true => self.write(&due.verdict, &due.status).await,
+                false => Err("the Lease was lost".to_owned()),
+            };
+            (due, outcome)
+        })
+    }
+
+    async fn write(&self, verdict: &Verdict, status: &Status) -> Result<(), String> {
+        let resource = verdict.kind.resource();
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &verdict.namespace, &resource);
+        let patch = json!({
+            "apiVersion": resource.api_version, "kind": resource.kind,
+            "metadata": {"name": verdict.name, "namespace": verdict.namespace},
+            "status": {"statuses": {&*self.reporter: status}},
+        });
+        let parameters = PatchParams::apply(REPORTER).force();
+        let (name, patch) = (&verdict.name, Patch::Apply(&patch));
+        match timeout(limits::ANSWER, api.patch_status(name, &parameters, &patch)).await {
+            Ok(Ok(_)) => Ok(()),
+            // It was deleted meanwhile.
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
+            Ok(Err(error)) => Err(cause(&error)),
+            Err(_) => Err(format!("no answer within {} s", limits::ANSWER.as_secs())),
+        }
+    }
+}
+
+/// What is to be said of a resource: what it says itself, and whether what it refers to is there.
+fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known) -> Status {
+    let mut remarks = verdict.remarks.clone();
+    let mut warn = |message| remarks.push(Remark { at: At::NOWHERE, severity: Severity::Warning, message });
+    if let Some(like) = verdict.like.as_ref().filter(|like| like.found(snapshot).is_none()) {
+        warn(not_found(like));
+    }
+    for (namespace, name) in &verdict.secrets {
+        // One that was not read yet is not complained about.
+        if let Some(Err(fault)) = known.get(&(namespace.clone(), name.clone())) {
+            warn(format!("the Secret {namespace}/{name}: {fault}"));
+        }
+    }
+    Status::of(&remarks)
+}
+
+fn not_found(like: &Like) -> String {
+    match &*like.kind {
+        "kubernetes" => format!("there is no port of a Service {} yet", like.key),
+        kind => format!("the source {kind} lists no {} yet", like.key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::status::State;
+    use crate::sources::resources::kinds::KINDS;
+
+    #[test]
+    fn what_it_refers_to_and_is_not_there_is_a_warning() {
+        let like = Like {
+            kind: "consul".into(),
+            instance: None,
+            key: "pets".into(),
+            name: "pets".into(),
+            with: Vec::new(),
+            without: Vec::new(),
+        };
+        let secret: SecretName = ("shop".into(), "pets".into());
+        let verdict = Verdict {
+            kind: &KINDS[0],
+            namespace: "shop".into(),
+            name: "pets".into(),
+            version: "1".into(),
+            remarks: Vec::new(),
+            like: Some(like),
+            secrets: vec![secret.clone()],
+            said: None,
+        };
+        let check = |like: bool, known: Option<Result<(), String>>, wanted: &str| {
+            let verdict = Verdict { like: verdict.like.clone().filter(|_| like), ..verdict.clone() };
+            let known = known.map(|known| (secret.clone(), known)).into_iter().collect();
+            let status = status(&verdict, &Snapshot::default(), &known);
+            assert_eq!(format!("{:?} {}", status.state, status.reason), wanted);
+        };
+        check(false, None, "Accepted ");
+        check(false, Some(Ok(())), "Accepted ");
+        check(false, Some(Err("there is none".into())), "Warning the Secret shop/pets: there is none");
+        check(true, None, "Warning the source consul lists no pets yet");
+        assert_eq!(State::default(), State::Pending);
+    }
+}

@@ -1,0 +1,72 @@
+//! What resources of a cluster come to, as they come and go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use super::kinds::KINDS;
+use super::view::View;
+use crate::resources::status::Status;
+use crate::resources::upstream::Surroundings;
+
+fn upstream(name: &str, spec: Value) -> DynamicObject {
+    let metadata = json!({"name": name, "namespace": "shop", "resourceVersion": "1", "unheardOf": true});
+    let status =
+        json!({"statuses": {"system": {"state": "Accepted", "reportedBy": "portolan"}, "other": {"state": 1}}});
+    let document = json!({"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": metadata, "spec": spec, "status": status});
+    serde_json::from_value(document).unwrap()
+}
+
+fn hosts(port: u32) -> Value {
+    json!({"static": {"hosts": [{"addr": "10.0.0.1", "port": port}]}})
+}
+
+fn view() -> View {
+    let around = Surroundings { cluster: Some("".into()), secrets: Some("kubernetes".into()) };
+    View::new(around, "system".into(), std::iter::empty())
+}
+
+/// Names and ports of what is listed, what is left out, what is gone.
+fn shown(view: &mut View) -> String {
+    let written = view.written();
+    let port = |target: &crate::sources::hosts::Target| target.hosts.first().map_or(0, |host| host.port);
+    let listed: Vec<_> = written.targets.iter().map(|target| format!("{}:{}", target.name, port(target))).collect();
+    let left_out: Vec<_> = written.left_out.iter().map(|(what, _)| what.as_str()).collect();
+    format!("{} | {} | {}", listed.join(" "), left_out.join(" "), written.gone.join(" "))
+}
+
+#[test]
+fn what_is_refused_stays_as_it_was_and_what_is_deleted_goes() {
+    let (kind, mut view) = (&KINDS[0], view());
+    view.put(kind, &upstream("a", hosts(1)));
+    view.put(kind, &upstream("b", hosts(2)));
+    view.put(kind, &upstream("c", hosts(70_000)));
+    assert_eq!(shown(&mut view), "a:1 b:2 | Upstream shop/c | ");
+    view.put(kind, &upstream("a", hosts(0)));
+    assert_eq!(shown(&mut view), "a:1 b:2 | Upstream shop/a Upstream shop/c | ");
+    view.gone(kind, &Arc::from("shop/a"));
+    assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | shop/a");
+    assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | ");
+    view.listed(kind, &BTreeSet::new());
+    assert_eq!(shown(&mut view), " |  | ");
+    assert!(view.unknown(kind));
+    assert!(!view.unknown(kind));
+    assert_eq!(shown(&mut view), " | upstreams.gloo.solo.io | ");
+}
+
+#[test]
+fn each_has_a_verdict_with_what_it_refers_to() {
+    let mut view = view();
+    let tls = json!({"secretRef": {"name": "tls"}});
+    let kube = json!({"serviceName": "pets", "serviceNamespace": "shop", "servicePort": 80});
+    view.put(&KINDS[0], &upstream("a", json!({"kube": kube, "sslConfig": tls})));
+    view.put(&KINDS[0], &upstream("b", json!({"kube": {"serviceName": "pets"}})));
+    let verdicts: Vec<_> = view.verdicts().values().collect();
+    assert_eq!(verdicts[0].secrets, [("shop".to_owned(), "tls".to_owned())]);
+    assert_eq!(&*verdicts[0].like.as_ref().unwrap().key, "shop/pets:80");
+    assert_eq!(verdicts[0].said, Some(Status { reported_by: "portolan".into(), ..Status::of(&[]) }));
+    let messages: Vec<_> = verdicts[1].remarks.iter().map(|remark| remark.message.as_str()).collect();
+    assert_eq!(messages, ["spec.kube.serviceNamespace: is missing", "spec.kube.servicePort: is missing"]);
+}

@@ -1,0 +1,138 @@
+//! What the resources of a cluster say, and what is to be said of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::core::DynamicObject;
+
+use super::kinds::Kind;
+use super::watch::key_of;
+use crate::resources::fields::{Remark, Remarks, Severity};
+use crate::resources::status::Status;
+use crate::resources::upstream::Surroundings;
+use crate::sources::hosts::{Like, Target, Written};
+
+/// A Secret, by namespace and name.
+pub(super) type SecretName = (String, String);
+
+/// What is to be said of one resource.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) kind: &'static Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// Which writing of the resource this is about.
+    pub(super) version: String,
+    pub(super) remarks: Vec<Remark>,
+    /// The upstream that it stands for.
+    pub(super) like: Option<Like>,
+    pub(super) secrets: Vec<SecretName>,
+    /// What we have said in it.
+    pub(super) said: Option<Status>,
+}
+
+/// Of all resources, by kind and key.
+pub(super) type Verdicts = BTreeMap<(&'static str, Arc<str>), Arc<Verdict>>;
+
+/// The resources of a cluster, as far as it was told of.
+pub(super) struct View {
+    around: Surroundings,
+    /// Whose statuses are ours.
+    reporter: String,
+    verdicts: Verdicts,
+    targets: BTreeMap<Arc<str>, Target>,
+    /// Kinds that the server does not know.
+    unknown: BTreeSet<String>,
+    gone: Vec<Arc<str>>,
+}
+
+impl View {
+    /// Of a cluster of which an earlier run `held` these. Statuses under the namespace `reporter` are ours.
+    pub(super) fn new(around: Surroundings, reporter: String, held: impl Iterator<Item = Target>) -> Self {
+        let targets = held.map(|target| (target.key.clone(), target)).collect();
+        let (verdicts, unknown, gone) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Self { around, reporter, verdicts, targets, unknown, gone }
+    }
+
+    /// `object` is there. One that is refused leaves in force what it said before.
+    pub(super) fn put(&mut self, kind: &'static Kind, object: &DynamicObject) {
+        self.unknown.remove(&kind.name());
+        let mut remarks = Remarks::default();
+        let target = (kind.read)(object, &self.around, &mut remarks);
+        let key = key_of(object);
+        let said = object.data.pointer("/status/statuses").and_then(|statuses| statuses.get(&self.reporter));
+        let verdict = Verdict {
+            kind,
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            version: object.resource_version().unwrap_or_default(),
+            remarks: remarks.0,
+            like: target.as_ref().and_then(|target| target.like.clone()),
+            // Of what is in force, be that what it said before.
+            secrets: target.as_ref().or(self.targets.get(&key)).map(|target| self.secrets(target)).unwrap_or_default(),
+            said: said.and_then(|said| serde_json::from_value(said.clone()).ok()),
+        };
+        self.verdicts.insert((kind.plural, key.clone()), Arc::new(verdict));
+        if let Some(target) = target {
+            self.targets.insert(key, target);
+        }
+    }
+
+    /// It was deleted.
+    pub(super) fn gone(&mut self, kind: &'static Kind, key: &Arc<str>) {
+        self.verdicts.remove(&(kind.plural, key.clone()));
+        if self.targets.remove(key).is_some() {
+            self.gone.push(key.clone());
+        }
+    }
+
+    /// There are these, and no other. What they lack may be the server's loss, so it is not said to be gone for certain.
+    pub(super) fn listed(&mut self, kind: &'static Kind, keys: &BTreeSet<Arc<str>>) {
+        self.unknown.remove(&kind.name());
+        self.verdicts.retain(|(plural, key), _| *plural != kind.plural || keys.contains(key));
+        self.targets.retain(|key, _| keys.contains(key));
+    }
+
+    /// The server knows no such kind, so there is none. Returns whether that is news.
+    pub(super) fn unknown(&mut self, kind: &'static Kind) -> bool {
+        let is_news = !self.unknown.contains(&kind.name());
+        self.listed(kind, &BTreeSet::new());
+        self.unknown.insert(kind.name());
+        is_news
+    }
+
+    /// All that there is to list now.
+    pub(super) fn written(&mut self) -> Written {
+        let refused = |verdict: &Verdict| {
+            let error = verdict.remarks.iter().find(|remark| remark.severity == Severity::Error)?;
+            Some((format!("{} {}/{}", verdict.kind.kind, verdict.namespace, verdict.name), error.message.clone()))
+        };
+        let unknown = self.unknown.iter().map(|name| {
+            (name.clone(), "the cluster does not know this kind of resource: its definition is not applied".to_owned())
+        });
+        Written {
+            targets: self.targets.values().cloned().collect(),
+            left_out: self.verdicts.values().filter_map(|verdict| refused(verdict)).chain(unknown).collect(),
+            gone: std::mem::take(&mut self.gone),
+        }
+    }
+
+    /// What is to be said of each.
+    pub(super) fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
+    }
+
+    /// The Secrets whose contents are taken under names of the keyring.
+    fn secrets(&self, target: &Target) -> Vec<SecretName> {
+        let prefix = self.around.secrets.as_deref().unwrap_or_default();
+        let tls = target.spec.tls.as_ref().and_then(|tls| tls.secret.as_deref());
+        let aws = target.spec.aws.as_ref().map(|aws| aws.identity.as_str());
+        let named = |name: &str| name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/').map(owned);
+        [tls, aws].into_iter().flatten().filter_map(named).collect()
+    }
+}
+
+fn owned((namespace, name): (&str, &str)) -> SecretName {
+    (namespace.to_owned(), name.to_owned())
+}
