@@ -2,6 +2,7 @@
 //!
 //! What lies over an upstream is written in its record, so that after a restart it stays until the source of the resource has spoken.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -68,9 +69,9 @@ impl Stage<'_> {
         touched.extend(laid.extract_if(|_, (resource, _)| resource.source == *source).map(|(origin, _)| origin));
         for Over { origin, key, spec } in all {
             // Of two resources that mean one upstream the first counts.
-            if !laid.contains_key(&origin) {
-                touched.insert(origin.clone());
-                laid.insert(origin, (Origin { source: source.clone(), key }, spec));
+            if let Entry::Vacant(vacant) = laid.entry(origin) {
+                touched.insert(vacant.key().clone());
+                vacant.insert((Origin { source: source.clone(), key }, spec));
             }
         }
         touched.iter().for_each(|origin| self.lay_over_one(origin));

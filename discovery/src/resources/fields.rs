@@ -138,16 +138,6 @@ impl<'n> Field<'n> {
         remarks.error(self.node.at, format!("{path}: must be {wanted}, is {}", self.node.described()));
     }
 
-    /// Whether it has a field `name`.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        match &self.node.value {
-            Value::Map(fields) => {
-                fields.iter().any(|(key, value)| key.name == name && !matches!(value.value, Value::Null))
-            }
-            _ => false,
-        }
-    }
-
     /// Where what lies under it by these names is; where it is itself, if there is no such thing.
     pub(crate) fn place(&self, names: &[&str]) -> At {
         let found = names.iter().try_fold(self.node, |node, name| match &node.value {

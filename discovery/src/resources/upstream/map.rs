@@ -16,10 +16,6 @@ const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
 const ANNOTATION: &str = "portolan.dev/";
 /// The port whose hosts speak TLS unless `useTls` says something else.
 const TLS_PORT: u16 = 443;
-/// Kinds of upstreams that are in the catalog and that nothing can be called of yet.
-const WITHOUT_CALLS: [(&str, &str); 2] =
-    [("aws", "its functions are not listed yet"), ("awsEc2", "its instances are not looked for yet")];
-
 /// The upstream that `spec`, read from `field`, describes.
 pub(super) fn described(
     metadata: Metadata,
@@ -45,16 +41,24 @@ pub(super) fn described(
         _ => {}
     }
     if let Some(aws) = &spec.aws {
-        let identity = aws
-            .secret_ref
-            .as_ref()
-            .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
-        made.aws = Some(Aws { region: aws.region.clone(), identity: identity.unwrap_or_default(), ..Aws::default() });
-    }
-    for (kind, lack) in WITHOUT_CALLS {
-        if field.has(kind) {
-            remarks.warning(field.place(&[kind]), format!("spec.{kind}: {lack}; the upstream has no endpoints"));
+        let at = field.place(&["aws"]);
+        match &aws.secret_ref {
+            Some(secret) => {
+                let identity = named(secret, namespace, around, field, &["aws", "secretRef"], remarks);
+                made.aws = Some(Aws { region: aws.region.clone(), identity, ..Aws::default() });
+                remarks.warning(at, "spec.aws: no functions are listed with the credentials of a Secret yet");
+            }
+            None => {
+                let known = of_aws(aws);
+                if known.name != metadata.name {
+                    remarks.warning(at, format!("spec.aws: the functions are those of the upstream {}", known.name));
+                }
+                like = Some(known);
+            }
         }
+    }
+    if spec.aws_ec2.is_some() {
+        remarks.warning(field.place(&["awsEc2"]), "spec.awsEc2: no instances are looked for yet");
     }
     if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
         match hints::switch(value) {
@@ -123,6 +127,13 @@ fn of_consul(consul: &Consul, made: &mut UpstreamSpec) -> Like {
         with: consul.instance_tags.clone(),
         without: consul.instance_blacklist_tags.clone(),
     }
+}
+
+/// What the source `aws` lists for its own credentials.
+fn of_aws(aws: &super::types::Aws) -> Like {
+    let (region, none) = (aws.region.as_str(), Vec::new());
+    let (key, name) = (region.into(), format!("aws-{region}"));
+    Like { kind: "aws".into(), instance: None, key, name, with: none.clone(), without: none }
 }
 
 /// The name under which the keyring has what a Secret holds.

@@ -79,6 +79,19 @@ fn tls_is_as_said_or_as_the_port_says() {
 }
 
 #[test]
+fn what_is_not_called_yet_is_listed_with_a_warning() {
+    let check = |spec: &str, wanted: &[&str]| assert_eq!(lines(&upstream(spec))[1..], *wanted, "{spec}");
+    check("kube: {serviceName: a, serviceNamespace: b, servicePort: 80}", &[]);
+    check("consul: {serviceName: a, instanceTags: [b]}", &[]);
+    check(
+        "aws: {region: eu-west-1}",
+        &["a.yaml:4:13: warning: spec.aws: the functions are those of the upstream aws-eu-west-1"],
+    );
+    check("awsEc2: {region: eu-west-1}", &["a.yaml:4:16: warning: spec.awsEc2: no instances are looked for yet"]);
+    check("pipe: {path: /a.sock}", &["a.yaml:4:8: warning: spec.pipe: is known and has no effect yet"]);
+}
+
+#[test]
 fn what_is_known_and_not_done_yet_is_a_warning() {
     assert_eq!(
         lines(&upstream("failover: {}, static: {hosts: [{addr: a, port: 80, metadata: {}}], autoSniRewrite: true}"))

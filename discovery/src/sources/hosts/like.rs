@@ -75,10 +75,13 @@ impl Target {
     }
 }
 
+/// The kind of a source, and a key there.
+type Place = (Arc<str>, Arc<str>);
+
 /// Who follows whom.
 pub(super) struct Followed {
-    /// The keys of those that follow, by the kind and the key of what they follow.
-    by: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>,
+    /// The keys of those that follow, by what they follow.
+    by: BTreeMap<Place, Vec<Arc<str>>>,
     seen: Arc<Snapshot>,
 }
 
