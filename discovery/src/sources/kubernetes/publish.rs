@@ -154,7 +154,7 @@ impl<'a> Publisher<'a> {
                 if self.failing.insert(name.clone(), Instant::now()).is_none() {
                     tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
                 }
-                if self.knows_nothing() || self.failing.len() == self.names.len() {
+                if self.knows_nothing() || self.is_cut_off() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
@@ -190,6 +190,12 @@ impl<'a> Publisher<'a> {
             of.all(|name| self.unlisted.contains(name) && self.failing.contains_key(name))
         };
         none(SERVICES) || (!self.scope.namespace_selector.is_empty() && none(NAMESPACES))
+    }
+
+    /// Whether nothing is heard of the cluster any more. A kind that it may not have is asked for too seldom to count.
+    fn is_cut_off(&self) -> bool {
+        let mut known = self.names.iter().filter(|name| kind(name) != FUNCTIONS);
+        known.all(|name| self.failing.contains_key(name))
     }
 
     /// Whether the watch of `of` that tells of `namespace` has not done so yet.
