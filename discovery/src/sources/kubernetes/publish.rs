@@ -170,7 +170,7 @@ impl<'a> Publisher<'a> {
                     Failing { since: now, last: now }
                 });
                 failing.last = now;
-                if self.knows_nothing(now) || self.failing.len() == self.names.len() {
+                if self.knows_nothing(now) || self.is_cut_off() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
@@ -209,6 +209,12 @@ impl<'a> Publisher<'a> {
         };
         let none = |of: &str| self.names.iter().filter(|name| kind(name) == of).all(is_blind);
         none(SERVICES) || (!self.scope.namespace_selector.is_empty() && none(NAMESPACES))
+    }
+
+    /// Whether nothing is heard of the cluster any more. A kind that it may not have is asked for too seldom to count.
+    fn is_cut_off(&self) -> bool {
+        let mut known = self.names.iter().filter(|name| kind(name) != FUNCTIONS);
+        known.all(|name| self.failing.contains_key(name))
     }
 
     /// Whether the watch of `of` that tells of `namespace` has not done so yet.
