@@ -118,7 +118,7 @@ fn an_external_name_is_called_where_a_setting_lists_it() {
     let mut view = View::new(&scope, ConfigMaps::default());
     let (service, host): (&str, Arc<str>) = ("shop/away", "api.example.com".into());
     put(&mut view, service, Some(of("API.example.com.", ports.clone())));
-    assert_eq!(view.hosts_anew().unwrap().collect::<Vec<_>>(), [host.clone()]);
+    assert!(view.hosts_anew().unwrap().eq([host.clone()]));
     assert!(shown(&view.listed(service)) == ["shop-away-443 Https: "] && !view.is_resolved(&host));
     assert_eq!(view.listed(service)[0].spec.host.as_deref(), Some("api.example.com"));
     view.resolved(&host, &["192.0.2.1".parse().unwrap(), "127.0.0.1".parse().unwrap()].into());
