@@ -150,6 +150,8 @@ impl Board {
                 Counted::All(all) => row.listed = all,
                 Counted::One(key, endpoints) => drop(row.listed.insert(key, endpoints)),
                 Counted::None(key) => drop(row.listed.remove(&key)),
+                // Until it has told of its own there is nothing that could be as of now.
+                Counted::Nothing if row.status.last_success.is_none() => return,
                 Counted::Nothing => {}
             }
             row.status.upstreams = row.listed.len();
@@ -268,6 +270,14 @@ mod tests {
         check(Report::Changed(Box::new(listed("c", 4))), (3, 5));
         check(Report::Removed("b".into()), (2, 4));
         check(Report::Full(vec![]), (0, 0));
+    }
+
+    #[test]
+    fn what_is_said_of_others_is_no_list() {
+        let (board, source) = (Board::default(), SourceId::new("static", ""));
+        board.add(&source);
+        board.reported(&source, Counted::from(&Report::Over(vec![])), Duration::ZERO);
+        assert_eq!((board.read()[0].state, board.read()[0].last_success), (State::Starting, None));
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn each_type_is_taken_at_once_and_says_how_it_fares() {
         wait::until("the source says what is not known", wait::START, || async {
             let sources = http::get(&format!("{}/api/v1/sources", daemon.admin)).await?;
             let items = sources["items"].as_array().cloned().unwrap_or_default();
-            let source = items.into_iter().find(|one| one["source"] == "static=kubernetes").unwrap_or_default();
+            let source = items.into_iter().find(|one| one["source"] == "static=kubernetes=test").unwrap_or_default();
             let said = source["leftOut"]["upstreams.gloo.solo.io"].is_string() && source["state"] == "ok";
             if said { Ok(()) } else { Err(source.to_string()) }
         })

@@ -80,7 +80,7 @@ fn a_document_in_a_config_map_describes_a_service() {
         cluster.patch("/api/v1/namespaces/sea/configmaps/docs", describing(&["row", "drift"])).await;
         daemon.until_functions("sea-ship-80", ["row", "drift"]).await;
         let told = daemon.done(&["why", "sea-ship-80"]).await;
-        assert!(told.contains("READ configmap:///sea/docs/api.json#"), "{told}");
+        assert!(told.contains("READ configmap://test/sea/docs/api.json#"), "{told}");
     });
 }
 
