@@ -21,6 +21,8 @@ const PORT: u16 = 8080;
 const BURST: usize = 1_000;
 /// Requests to the API server at a time.
 const AT_ONCE: usize = 32;
+/// How long the API server is away.
+const OUTAGE: Duration = Duration::from_secs(60);
 /// When something that does not come is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -35,10 +37,11 @@ fn main() {
         let options = Options { environment, under: network.under(), ..Options::default() };
         let daemon = Daemon::launch(options, ["--source=kubernetes", "--workers=1"]);
         daemon.ready().await;
-        let bench = Bench { cluster, daemon, client: Client::builder().no_proxy().build().expect("a client") };
+        let mut bench = Bench { cluster, daemon, client: Client::builder().no_proxy().build().expect("a client") };
         bench.services(rounds).await;
         bench.pods(rounds).await;
         bench.burst().await;
+        bench.outage().await;
         drop((argo, fram));
     });
 }
@@ -100,7 +103,6 @@ impl Bench {
 
     /// Many Services at once, and many changes of one slice.
     async fn burst(&self) {
-        let before = self.reports().await;
         let names: Vec<_> = (0..BURST).map(|n| format!("b{n}")).collect();
         let began = Instant::now();
         for some in names.chunks(AT_ONCE) {
@@ -110,12 +112,10 @@ impl Bench {
         let page = format!("{}/api/v1/upstreams?limit=1&q=sea-b", self.daemon.admin);
         let all = async || self.get(&page).await.1["total"].as_u64().unwrap_or_default() >= BURST as u64;
         let behind = self.until(since, all).await;
-        let reports = self.reports().await - before;
-        println!("{BURST} Services in {took:.2?}: all in the catalog {behind:.1?} later, {reports} reports");
+        println!("{BURST} Services in {took:.2?}: all in the catalog {behind:.1?} later");
 
         self.cluster.create("/apis/discovery.k8s.io/v1", "sea", "endpointslices", slice("b0", ADDRESSES[1])).await;
         let path = "/apis/discovery.k8s.io/v1/namespaces/sea/endpointslices/b0";
-        let before = self.reports().await;
         let began = Instant::now();
         for n in 0..BURST / AT_ONCE {
             let ready = |of: usize| json!({"endpoints": endpoints(ADDRESSES[1 + of % 2])});
@@ -124,8 +124,29 @@ impl Bench {
         self.cluster.patch(path, json!({"endpoints": endpoints(ADDRESSES[2])})).await;
         let (took, since) = (began.elapsed(), Instant::now());
         let behind = self.until(since, async || self.who("sea-b0-80").await.as_deref() == Some("fram")).await;
-        let reports = self.reports().await - before;
-        println!("{BURST} changes of a slice in {took:.2?}: the last one routed {behind:.1?} later, {reports} reports");
+        println!("{BURST} changes of a slice in {took:.2?}: the last one routed {behind:.1?} later");
+    }
+
+    /// The API server is away, and what is known goes on; what happens after is seen.
+    async fn outage(&mut self) {
+        let page = format!("{}/api/v1/upstreams?limit=1", self.daemon.admin);
+        let known = self.get(&page).await.1["total"].clone();
+        self.cluster.kill();
+        let (began, mut calls, mut failed) = (Instant::now(), 0, 0);
+        while began.elapsed() < OUTAGE {
+            calls += 1;
+            failed += usize::from(self.who("sea-ship-80").await.as_deref() != Some("argo"));
+        }
+        let after = self.get(&page).await.1["total"].clone();
+        println!(
+            "API server away for {OUTAGE:?}: {failed} of {calls} calls failed; {known} upstreams before, {after} after"
+        );
+        self.cluster.restart().await;
+        self.cluster.create("/api/v1", "sea", "services", service("late")).await;
+        let since = Instant::now();
+        let page = format!("{}/api/v1/upstreams/sea-late-80", self.daemon.admin);
+        let seen = self.until(since, async || self.get(&page).await.0 == 200).await;
+        println!("API server back: a new Service is in the catalog {seen:.1?} later");
     }
 
     async fn until(&self, since: Instant, fact: impl AsyncFn() -> bool) -> Duration {
@@ -145,14 +166,6 @@ impl Bench {
         let answer = self.client.get(url).send().await.expect("the daemon answers");
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap_or_default())
-    }
-
-    /// What the source told the catalog so far.
-    async fn reports(&self) -> u64 {
-        let text = self.client.get(format!("{}/metrics", self.daemon.admin)).send().await.expect("metrics");
-        let text = text.text().await.expect("metrics");
-        let counts = text.lines().filter(|line| line.starts_with("portolan_propagation_seconds_count"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 }
 

@@ -72,7 +72,7 @@ fn nobody() -> Client {
 /// Runs a publisher while `script` goes on: why it ended by itself, if it did.
 async fn play(bench: &Bench, script: impl AsyncFnOnce(Cluster)) -> Option<SourceError> {
     let reports = Reports::new(bench.catalog.clone(), SourceId::new("kubernetes", ""));
-    let (says, said) = mpsc::channel(64);
+    let (says, said) = mpsc::channel(2 * limits::BURST);
     let names = [SERVICES, SLICES, NAMESPACES].map(Name::from);
     let (scope, none) = (Arc::default(), ConfigMaps::new(Documents::default(), ""));
     let beside = Beside {
@@ -137,6 +137,28 @@ async fn a_watch_that_hangs_hides_services_for_a_moment_only() {
         let began = tokio::time::Instant::now();
         bench.wait(is_at("shop-cart-80", &[])).await;
         assert!(began.elapsed() >= limits::READING);
+    });
+    assert!(ended.await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_changes_is_told_of_as_one() {
+    let bench = Bench::new().await;
+    earlier(&bench).await;
+    let ended = play(&bench, async |cluster: Cluster| {
+        for watch in [SERVICES, SLICES, NAMESPACES] {
+            cluster.listed(watch, &["cart", "pay"]).await;
+        }
+        cluster.service("cart", 80).await;
+        bench.wait(is_at("shop-cart-80", &[])).await;
+        let before = bench.catalog.generation();
+        for change in 0..1_000 {
+            cluster.slice("cart", &format!("10.0.0.{}", change % 200)).await;
+        }
+        bench.wait(is_at("shop-cart-80", &["10.0.0.199:8080"])).await;
+        let generations = bench.catalog.generation() - before;
+        // A hundred or so at a time, as they come.
+        assert!(generations <= 20, "{generations} for 1,000 changes");
     });
     assert!(ended.await.is_none());
 }
