@@ -10,8 +10,12 @@ use tokio::time::Instant;
 use super::filter::Tags;
 use super::held::Held;
 use super::map::{Alias, Configuration, Url};
+use super::refusals::Refusals;
 use super::settings::Settings;
 use crate::aws::Lane;
+
+/// The call that reads the tags of one function.
+pub(super) const LIST_TAGS: &str = "ListTags";
 
 /// All that is known.
 #[derive(Default)]
@@ -24,10 +28,8 @@ pub(super) struct Known {
     pub(super) all_tags: Option<BTreeMap<String, Tags>>,
     /// Whether the newest question for all tags failed, so that each function is asked for its own.
     pub(super) no_bulk: bool,
-    /// Whether the newest question for the tags of one function was refused.
-    pub(super) no_tags: bool,
-    /// Calls that AWS refuses; they are tried again in the next round.
-    pub(super) refused: BTreeSet<&'static str>,
+    /// What AWS refuses; it is asked again in the next round.
+    pub(super) refusals: Refusals,
     /// When the list was read.
     pub(super) listed: Option<Timestamp>,
     /// When all tags were.
@@ -74,6 +76,7 @@ impl Known {
                 None => (latest.name.clone(), Function::new(latest)),
             })
             .collect();
+        self.refusals.retain(|name| self.functions.contains_key(name));
         self.listed = Some(Timestamp::now());
     }
 
@@ -102,9 +105,11 @@ impl Known {
         }
         if self.round.is_empty() && self.round_due(settings.round).is_some_and(|due| due <= now) {
             let wanted = self.functions.iter().filter(|(_, function)| self.is_wanted(function, settings));
-            self.round = wanted.map(|(name, _)| name.clone()).collect();
+            let mut round: Vec<_> = wanted.map(|(name, _)| name.clone()).collect();
+            round.sort_by_key(|name| self.refusals.last(name));
+            self.round = round.into();
             self.round_began = Some(now);
-            self.refused.clear();
+            self.refusals.begin_round();
         }
         self.round.pop_front().map(|name| (Lane::Slow, name))
     }
@@ -143,7 +148,7 @@ impl Known {
         let own = function.tags.as_ref().filter(|_| self.no_bulk);
         match own.or_else(in_bulk) {
             Some(tags) => Tagged::Known(tags),
-            None if self.no_tags => Tagged::Refused,
+            None if self.refusals.is_refused(LIST_TAGS, &function.latest.name) => Tagged::Refused,
             None => Tagged::Pending,
         }
     }

@@ -16,6 +16,9 @@ pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), mos
 /// How often a call that was throttled is made again, each time more slowly, before it counts as failed.
 pub(super) const THROTTLED_AGAIN: u32 = 4;
 
+/// How many functions in a row are refused one call before it is given up until the next round.
+pub(super) const REFUSED_IN_A_ROW: u32 = 3;
+
 /// Functions on a page, as many as Lambda gives.
 pub(super) const PER_PAGE: i32 = 50;
 /// The most pages of one list: 100,000 functions, and no endless one.

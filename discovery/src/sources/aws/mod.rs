@@ -15,6 +15,7 @@ mod held;
 mod known;
 mod limits;
 mod map;
+mod refusals;
 mod region;
 mod settings;
 mod standing;

@@ -14,16 +14,13 @@ use tokio::time::{Instant, sleep_until};
 use super::client::Client;
 use super::describe::describe;
 use super::held::Held;
-use super::known::{Function, Known, Tagged};
+use super::known::{Function, Known, LIST_TAGS, Tagged};
 use super::limits;
 use super::settings::{Settings, Versions};
 use super::standing::Standing;
 use crate::aws::{AwsError, Lane, Place, Trouble};
 use crate::backoff::jitter;
 use crate::{Reports, SourceError};
-
-/// The call that reads the tags of one function.
-const LIST_TAGS: &str = "ListTags";
 
 /// The kind of all that is listed here.
 const LAMBDA: Kind = Kind::new("lambda");
@@ -153,6 +150,7 @@ impl Watch<'_> {
         self.known.no_bulk = answer.is_err();
         if let Ok(all) = answer {
             self.show(LIST_TAGS, None);
+            self.known.refusals.forget(LIST_TAGS);
             self.known.all_tags = Some(all);
             self.known.tagged = Some(Timestamp::now());
         }
@@ -168,28 +166,26 @@ impl Watch<'_> {
         let tags = match has_tags {
             true => None,
             false => {
-                let asked = self.may(LIST_TAGS).then(|| Box::pin(client.tags(lane, &arn)));
-                let tags = self.answer(LIST_TAGS, asked).await?;
-                self.known.no_tags = tags.is_none();
-                tags
+                let asked = self.may(LIST_TAGS, name).then(|| Box::pin(client.tags(lane, &arn)));
+                self.answer(LIST_TAGS, name, asked).await?
             }
         };
         let (mut versions, mut aliases) = (None, None);
         if wants_versions {
             const VERSIONS: &str = "ListVersionsByFunction";
             const ALIASES: &str = "ListAliases";
-            let asked = self.may(VERSIONS).then(|| Box::pin(client.versions(lane, name)));
-            versions = self.answer(VERSIONS, asked).await?;
-            let asked = self.may(ALIASES).then(|| Box::pin(client.aliases(lane, name)));
-            aliases = self.answer(ALIASES, asked).await?;
+            let asked = self.may(VERSIONS, name).then(|| Box::pin(client.versions(lane, name)));
+            versions = self.answer(VERSIONS, name, asked).await?;
+            let asked = self.may(ALIASES, name).then(|| Box::pin(client.aliases(lane, name)));
+            aliases = self.answer(ALIASES, name, asked).await?;
         }
         let mut urls = Some(BTreeMap::new());
         let named = aliases.iter().flatten().map(|alias| alias.name.clone());
         for alias in [String::new()].into_iter().chain(named) {
             const URL: &str = "GetFunctionUrlConfig";
             let qualifier = Some(&*alias).filter(|alias| !alias.is_empty());
-            let asked = self.may(URL).then(|| Box::pin(client.url(lane, name, qualifier)));
-            match self.answer(URL, asked).await? {
+            let asked = self.may(URL, name).then(|| Box::pin(client.url(lane, name, qualifier)));
+            match self.answer(URL, name, asked).await? {
                 Some(Some(url)) => _ = urls.as_mut().map(|urls| urls.insert(alias, url)),
                 Some(None) => {}
                 None => urls = None,
@@ -220,27 +216,40 @@ impl Watch<'_> {
         }
     }
 
-    fn may(&self, action: &'static str) -> bool {
-        !self.known.refused.contains(action)
+    fn may(&self, action: &str, name: &str) -> bool {
+        self.known.refusals.may_ask(action, name)
     }
 
-    /// The answer of a call that was `asked`. What AWS refuses is not asked again before the next round, and is `None` like what was
-    /// not asked.
+    /// The answer of a call that was `asked` about a function. What AWS refuses is not asked again before the next round, and is
+    /// `None` like what was not asked.
     async fn answer<T>(
         &mut self,
         action: &'static str,
+        name: &str,
         asked: Option<impl Future<Output = Result<T, AwsError>>>,
     ) -> Result<Option<T>, Later> {
-        let Some(asked) = asked else { return Ok(None) };
-        let answer = asked.await;
-        self.show(action, answer.as_ref().err());
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if matches!(error.trouble, Trouble::Denied | Trouble::Refused | Trouble::Unreadable) => {
-                self.known.refused.insert(action);
+        let Some(asked) = asked else {
+            self.known.refusals.pass_over(action, name);
+            return Ok(None);
+        };
+        match asked.await {
+            Ok(answer) => {
+                self.known.refusals.allow(action, name);
+                // While it is refused of another function, it fails.
+                if !self.known.refusals.is_any(action) {
+                    self.show(action, None);
+                }
+                Ok(Some(answer))
+            }
+            Err(error) => {
+                self.show(action, Some(&error));
+                let is_refused = matches!(error.trouble, Trouble::Denied | Trouble::Refused | Trouble::Unreadable);
+                if !is_refused {
+                    return Err(Later);
+                }
+                self.known.refusals.refuse(action, name);
                 Ok(None)
             }
-            Err(_) => Err(Later),
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Function {
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) regions: BTreeMap<&'static str, BTreeMap<String, Function>>,
-    /// What AWS answers instead: by a part of the call or the region, status and code.
+    /// What AWS answers instead: by a call's function, its page, the call or the region, status and code.
     pub(crate) refused: BTreeMap<&'static str, (u16, &'static str)>,
     /// Region, call, when.
     pub(crate) calls: Vec<(String, String, Instant)>,
@@ -84,8 +84,11 @@ impl World {
         self.calls.push((region.clone(), action.to_owned(), Instant::now()));
         let page = parameter(query, "Marker").and_then(|marker| marker.parse().ok()).unwrap_or(0);
         let odd = format!("{action} {page}");
+        let subject = if action == "ListTags" { parts.last() } else { parts.get(2) }.copied().unwrap_or_default();
+        let subject = subject.rsplit(':').next().and_then(|name| name.rsplit("%3A").next()).unwrap_or_default();
+        let single = format!("{action} {subject}");
         if let Some((status, code)) =
-            [&*odd, action, &region].into_iter().find_map(|part| self.refused.get(part).copied())
+            [&*single, &*odd, action, &region].into_iter().find_map(|part| self.refused.get(part).copied())
         {
             let headers = format!("x-amzn-errortype: {code}\r\nContent-Type: application/json\r\n");
             return reply(status, &headers, json!({"__type": code, "message": "no"}).to_string());

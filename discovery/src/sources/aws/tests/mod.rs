@@ -81,6 +81,10 @@ fn function(revision: u32) -> Function {
     Function { revision, ..Function::default() }
 }
 
+fn aliased() -> Function {
+    Function { versions: vec!["1"], aliases: vec![("live", "1")], ..function(1) }
+}
+
 async fn two_regions() -> Fake {
     let fake = Fake::start(&["eu-west-1", "us-east-1"]).await;
     for name in ["a", "b", "c", "d"] {
@@ -199,12 +203,48 @@ async fn what_cannot_be_read_again_stays_as_the_catalog_has_it() {
     }
     pass(Duration::from_secs(300)).await;
     assert_eq!(run.names(ONE), ["a", "a:1", "a:live", "b"]);
-    // A call that is refused is tried in each round, and not for each function.
-    assert!(run.fake.count("ListAliases") <= 2 + 6, "{}", run.fake.count("ListAliases"));
+    // What is refused is tried once in each round.
+    assert!(run.fake.count("ListAliases") <= 1 + 2 * 6, "{}", run.fake.count("ListAliases"));
     run.fake.world().refused.clear();
     run.fake.put("eu-west-1", "a", function(1));
     run.until(ONE, &["a", "b"]).await;
     run.until_status(|status| status.failing_parts.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_of_some_functions_is_read_of_all_others() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    let denied = ["ListAliases a", "ListAliases b", "ListAliases c", "GetFunctionUrlConfig a"];
+    for call in denied {
+        fake.world().refused.insert(call, (403, "AccessDeniedException"));
+    }
+    for name in ["a", "b", "c", "y", "z"] {
+        fake.put("eu-west-1", name, aliased());
+    }
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a", "a:1", "b", "b:1", "c", "c:1", "y", "y:1", "y:live", "z", "z:1", "z:live"]).await;
+    let status = run.until_status(|status| status.failing_parts.len() == 2).await;
+    assert!(status.failing_parts["eu-west-1 ListAliases"].message.contains("ListAliases"), "{status:?}");
+    pass(Duration::from_secs(300)).await;
+    assert_eq!(run.board.read()[0].failing_parts.len(), 2, "as long as one is refused");
+    run.fake.world().refused.clear();
+    run.bench.wait(|snapshot| names(snapshot, ONE).len() == 15).await;
+    run.until_status(|status| status.failing_parts.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_of_all_is_given_up_for_a_round() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    for n in 0..20 {
+        fake.put("eu-west-1", &format!("f{n:02}"), aliased());
+    }
+    fake.world().refused.insert("ListAliases", (403, "AccessDeniedException"));
+    let run = Run::start(fake, "").await;
+    pass(Duration::from_secs(600)).await;
+    let asked = run.fake.count("ListAliases");
+    assert!((3..=3 * 11).contains(&asked), "{asked}");
+    run.fake.world().refused.clear();
+    run.bench.wait(|snapshot| names(snapshot, ONE).len() == 60).await;
 }
 
 #[tokio::test(start_paused = true)]
