@@ -39,7 +39,7 @@ pub(super) fn describe(known: &Known, settings: &Settings) -> (Description, Left
         }
         let versions = function.versions.as_deref().or(held.map(|held| &*held.versions)).unwrap_or_default();
         let aliases = function.aliases.as_deref().or(held.map(|held| &*held.aliases)).unwrap_or_default();
-        let urls = function.urls.as_ref().or(held.map(|held| &held.urls));
+        let urls = known.urls(name);
         let url = |alias: &str| urls.and_then(|urls| urls.get(alias));
         let teller = Teller::new(function, &tags, &mut description.complaints);
         description.functions.push(teller.latest(url("")));

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::filter::Tags;
 use super::held::Held;
+use super::limits;
 use super::map::{Alias, Configuration, Url};
 use super::refusals::Refusals;
 use super::settings::Settings;
@@ -35,6 +36,8 @@ pub(super) struct Known {
     /// When all tags were.
     pub(super) tagged: Option<Timestamp>,
     changed: BTreeSet<String>,
+    /// Those that could not be read, with how often and when they are read again. None of them holds up another.
+    failed: BTreeMap<String, Failed>,
     round: VecDeque<String>,
     round_began: Option<Instant>,
 }
@@ -51,6 +54,12 @@ pub(super) struct Function {
     pub(super) tags: Option<Tags>,
     /// At which revision the details were read, and when.
     pub(super) read: Option<(String, Timestamp)>,
+}
+
+/// When a function that could not be read is read again.
+struct Failed {
+    times: u32,
+    again: Instant,
 }
 
 /// What is known of a function's tags.
@@ -77,14 +86,15 @@ impl Known {
             })
             .collect();
         self.refusals.retain(|name| self.functions.contains_key(name));
+        self.failed.retain(|name, _| self.functions.contains_key(name));
         self.listed = Some(Timestamp::now());
     }
 
     /// Notes whose details are to be read soon: those that are listed and were not read at their present revision.
     pub(super) fn queue(&mut self, settings: &Settings) {
-        let changed = self.functions.iter().filter(|(_, function)| {
+        let changed = self.functions.iter().filter(|(name, function)| {
             let is_read = function.read.as_ref().is_some_and(|(revision, _)| *revision == function.latest.revision);
-            !is_read && self.is_wanted(function, settings)
+            !is_read && !self.failed.contains_key(*name) && self.is_wanted(function, settings)
         });
         self.changed = changed.map(|(name, _)| name.clone()).collect();
     }
@@ -98,13 +108,21 @@ impl Known {
         by_tags.is_none() && settings.refuses_name(&function.latest.name).is_none()
     }
 
-    /// The function whose details are read next, and how urgent that is: what changed goes before all others, which come in rounds.
+    /// The function whose details are read next, and how urgent that is: what changed goes before what failed, and that before all
+    /// others, which come in rounds.
     pub(super) fn next(&mut self, now: Instant, settings: &Settings) -> Option<(Lane, String)> {
         if let Some(name) = self.changed.pop_first() {
             return Some((Lane::Fast, name));
         }
+        let due = self.failed.iter().filter(|(_, failed)| failed.again <= now).min_by_key(|(_, failed)| failed.again);
+        if let Some(name) = due.map(|(name, _)| name.clone()) {
+            return Some((Lane::Slow, name));
+        }
         if self.round.is_empty() && self.round_due(settings.round).is_some_and(|due| due <= now) {
-            let wanted = self.functions.iter().filter(|(_, function)| self.is_wanted(function, settings));
+            let wanted = self
+                .functions
+                .iter()
+                .filter(|(name, function)| !self.failed.contains_key(*name) && self.is_wanted(function, settings));
             let mut round: Vec<_> = wanted.map(|(name, _)| name.clone()).collect();
             round.sort_by_key(|name| self.refusals.last(name));
             self.round = round.into();
@@ -119,15 +137,23 @@ impl Known {
         !self.changed.is_empty()
     }
 
-    /// A function could not be read: it comes again.
-    pub(super) fn put_back(&mut self, name: String) {
-        self.changed.insert(name);
+    /// A function could not be read: it comes again in its own time. Returns whether it could before.
+    pub(super) fn fails(&mut self, name: &str, now: Instant) -> bool {
+        let failed = self.failed.entry(name.to_owned()).or_insert(Failed { times: 0, again: now });
+        failed.times += 1;
+        failed.again = now + limits::BACKOFF.ceiling(failed.times);
+        failed.times == 1
+    }
+
+    /// All of a function was read, or nothing more is to be.
+    pub(super) fn is_done(&mut self, name: &str) {
+        self.failed.remove(name);
     }
 
     /// When there is something to read.
     pub(super) fn due(&self, now: Instant, round: Duration) -> Option<Instant> {
         match self.changed.is_empty() && self.round.is_empty() {
-            true => self.round_due(round),
+            true => self.failed.values().map(|failed| failed.again).chain(self.round_due(round)).min(),
             false => Some(now),
         }
     }
@@ -151,6 +177,12 @@ impl Known {
             None if self.refusals.is_refused(LIST_TAGS, &function.latest.name) => Tagged::Refused,
             None => Tagged::Pending,
         }
+    }
+
+    /// What is known of a function's URLs, by alias.
+    pub(super) fn urls(&self, name: &str) -> Option<&BTreeMap<String, Url>> {
+        let held = || self.held.as_ref()?.get(name).map(|held| &held.urls);
+        self.functions.get(name)?.urls.as_ref().or_else(held)
     }
 
     /// When the oldest details were read; `None` while some were not.

@@ -1,7 +1,7 @@
 //! One place: an identity in a region. Lists its functions again and again, and in between reads what lists do not tell: versions,
 //! aliases, URLs, first of what changed, then of all others in rounds.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -100,10 +100,14 @@ impl Watch<'_> {
         // There is nothing to read before the first list.
         let may_read = self.read_at <= now && self.known.listed.is_some();
         if may_read && let Some((lane, name)) = self.known.next(now, self.told.settings) {
-            if self.read(lane, &name).await.is_err() {
-                self.failures += 1;
-                self.read_at = Instant::now() + limits::BACKOFF.ceiling(self.failures);
-                self.known.put_back(name);
+            match self.read(lane, &name).await {
+                Ok(()) => self.known.is_done(&name),
+                // One that fails again and again says nothing of others.
+                Err(Later) if self.known.fails(&name, Instant::now()) => {
+                    self.failures += 1;
+                    self.read_at = Instant::now() + limits::BACKOFF.ceiling(self.failures);
+                }
+                Err(Later) => {}
             }
             return Ok(());
         }
@@ -156,60 +160,66 @@ impl Watch<'_> {
         }
     }
 
-    /// Reads what a list does not tell of one function. The futures of the SDK are large, and so they are boxed.
+    /// Reads what a list does not tell of one function, and writes each answer down as it comes. The futures of the SDK are large,
+    /// and so they are boxed.
     async fn read(&mut self, lane: Lane, name: &str) -> Result<(), Later> {
         let Some(function) = self.known.functions.get(name) else { return Ok(()) };
         let (arn, revision) = (function.latest.arn.clone(), function.latest.revision.clone());
         let client = self.client;
-        let wants_versions = self.told.settings.versions > Versions::Latest;
-        let has_tags = !self.known.no_bulk && matches!(self.known.tags(function), Tagged::Known(_));
-        let tags = match has_tags {
-            true => None,
-            false => {
-                let asked = self.may(LIST_TAGS, name).then(|| Box::pin(client.tags(lane, &arn)));
-                self.answer(LIST_TAGS, name, asked).await?
-            }
-        };
-        let (mut versions, mut aliases) = (None, None);
-        if wants_versions {
+        if self.known.no_bulk || !matches!(self.known.tags(function), Tagged::Known(_)) {
+            let asked = self.may(LIST_TAGS, name).then(|| Box::pin(client.tags(lane, &arn)));
+            let tags = self.answer(LIST_TAGS, name, asked).await?;
+            self.learned(name, |function| &mut function.tags, tags);
+        }
+        let mut aliases = None;
+        if self.told.settings.versions > Versions::Latest {
             const VERSIONS: &str = "ListVersionsByFunction";
             const ALIASES: &str = "ListAliases";
             let asked = self.may(VERSIONS, name).then(|| Box::pin(client.versions(lane, name)));
-            versions = self.answer(VERSIONS, name, asked).await?;
+            let versions = self.answer(VERSIONS, name, asked).await?;
+            self.learned(name, |function| &mut function.versions, versions);
             let asked = self.may(ALIASES, name).then(|| Box::pin(client.aliases(lane, name)));
             aliases = self.answer(ALIASES, name, asked).await?;
+            self.learned(name, |function| &mut function.aliases, aliases.clone());
         }
-        let mut urls = Some(BTreeMap::new());
-        let named = aliases.iter().flatten().map(|alias| alias.name.clone());
-        for alias in [String::new()].into_iter().chain(named) {
-            const URL: &str = "GetFunctionUrlConfig";
-            let qualifier = Some(&*alias).filter(|alias| !alias.is_empty());
-            let asked = self.may(URL, name).then(|| Box::pin(client.url(lane, name, qualifier)));
-            match self.answer(URL, name, asked).await? {
-                Some(Some(url)) => _ = urls.as_mut().map(|urls| urls.insert(alias, url)),
-                Some(None) => {}
-                None => urls = None,
-            }
-        }
+        let named = aliases.into_iter().flatten().map(|alias| alias.name);
+        self.read_urls(lane, name, [String::new()].into_iter().chain(named).collect()).await?;
         self.failures = 0;
-        self.learned(name, |function| {
-            let before =
-                (function.versions.clone(), function.aliases.clone(), function.urls.clone(), function.tags.clone());
-            function.versions = versions.or(function.versions.take());
-            function.aliases = aliases.or(function.aliases.take());
-            function.urls = urls.or(function.urls.take());
-            function.tags = tags.or(function.tags.take());
+        if let Some(function) = self.known.functions.get_mut(name) {
             function.read = Some((revision, Timestamp::now()));
-            before
-                != (function.versions.clone(), function.aliases.clone(), function.urls.clone(), function.tags.clone())
-        });
+        }
         Ok(())
     }
 
-    /// Writes down what was read of a function; `write` says whether that is news.
-    fn learned(&mut self, name: &str, write: impl FnOnce(&mut Function) -> bool) {
-        let is_news = self.known.functions.get_mut(name).is_some_and(write);
-        if is_news {
+    /// Reads the URLs of a function and its aliases; those without an answer stay as they are.
+    async fn read_urls(&mut self, lane: Lane, name: &str, aliases: BTreeSet<String>) -> Result<(), Later> {
+        const URL: &str = "GetFunctionUrlConfig";
+        let client = self.client;
+        let mut urls = self.known.urls(name).cloned().unwrap_or_default();
+        urls.retain(|alias, _| aliases.contains(alias));
+        let mut all = Ok(());
+        for alias in aliases {
+            let qualifier = Some(&*alias).filter(|alias| !alias.is_empty());
+            let asked = self.may(URL, name).then(|| Box::pin(client.url(lane, name, qualifier)));
+            match self.answer(URL, name, asked).await {
+                Ok(Some(Some(url))) => _ = urls.insert(alias, url),
+                Ok(Some(None)) => _ = urls.remove(&alias),
+                Ok(None) => {}
+                Err(Later) => {
+                    all = Err(Later);
+                    break;
+                }
+            }
+        }
+        self.learned(name, |function| &mut function.urls, Some(urls));
+        all
+    }
+
+    /// Writes down what was read of a function, if it was.
+    fn learned<T: PartialEq>(&mut self, name: &str, field: fn(&mut Function) -> &mut Option<T>, read: Option<T>) {
+        let Some(field) = self.known.functions.get_mut(name).map(field) else { return };
+        if read.is_some() && *field != read {
+            *field = read;
             let now = Instant::now();
             let at = if self.known.is_behind() { now + limits::GATHER } else { now };
             self.tell_at.get_or_insert(at);

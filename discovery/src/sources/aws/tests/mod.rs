@@ -248,6 +248,27 @@ async fn a_call_that_is_refused_of_all_is_given_up_for_a_round() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_that_cannot_be_read_holds_up_no_other() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    for name in ["a", "y", "z"] {
+        fake.put("eu-west-1", name, aliased());
+    }
+    fake.world().refused.insert("GetFunctionUrlConfig a", (500, "ServiceException"));
+    let run = Run::start(fake, "").await;
+    // What was answered counts, also of the one that fails.
+    run.until(ONE, &["a", "a:1", "a:live", "y", "y:1", "y:live", "z", "z:1", "z:live"]).await;
+    pass(Duration::from_secs(120)).await;
+    let asked = |run: &Run| run.fake.count("ListAliases");
+    let before = asked(&run);
+    pass(Duration::from_secs(600)).await;
+    // Two in each round, and the one in its own time.
+    assert!((2 * 8..=2 * 11 + 12).contains(&(asked(&run) - before)), "{}", asked(&run) - before);
+    assert!(!run.board.read()[0].as_of.contains_key("eu-west-1 details"));
+    run.fake.world().refused.clear();
+    run.until_status(|status| status.as_of.contains_key("eu-west-1 details")).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_to_read_all_tags_each_function_is_asked_before_it_is_listed() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", Function { tags: vec![("team", "shop")], ..function(1) });
