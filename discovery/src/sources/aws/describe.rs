@@ -38,7 +38,7 @@ pub(super) fn describe(known: &Known, settings: &Settings) -> (Description, Left
             continue;
         }
         let versions = function.versions.as_deref().or(held.map(|held| &*held.versions)).unwrap_or_default();
-        let aliases = function.aliases.as_deref().or(held.map(|held| &*held.aliases)).unwrap_or_default();
+        let aliases = known.aliases(name);
         let urls = known.urls(name);
         let url = |alias: &str| urls.and_then(|urls| urls.get(alias));
         let teller = Teller::new(function, &tags, &mut description.complaints);

@@ -179,6 +179,13 @@ impl Known {
         }
     }
 
+    /// What is known of a function's aliases.
+    pub(super) fn aliases(&self, name: &str) -> &[Alias] {
+        let held = || Some(&*self.held.as_ref()?.get(name)?.aliases);
+        let read = self.functions.get(name).and_then(|function| function.aliases.as_deref());
+        read.or_else(held).unwrap_or_default()
+    }
+
     /// What is known of a function's URLs, by alias.
     pub(super) fn urls(&self, name: &str) -> Option<&BTreeMap<String, Url>> {
         let held = || self.held.as_ref()?.get(name).map(|held| &held.urls);

@@ -171,7 +171,6 @@ impl Watch<'_> {
             let tags = self.answer(LIST_TAGS, name, asked).await?;
             self.learned(name, |function| &mut function.tags, tags);
         }
-        let mut aliases = None;
         if self.told.settings.versions > Versions::Latest {
             const VERSIONS: &str = "ListVersionsByFunction";
             const ALIASES: &str = "ListAliases";
@@ -179,11 +178,11 @@ impl Watch<'_> {
             let versions = self.answer(VERSIONS, name, asked).await?;
             self.learned(name, |function| &mut function.versions, versions);
             let asked = self.may(ALIASES, name).then(|| Box::pin(client.aliases(lane, name)));
-            aliases = self.answer(ALIASES, name, asked).await?;
-            self.learned(name, |function| &mut function.aliases, aliases.clone());
+            let aliases = self.answer(ALIASES, name, asked).await?;
+            self.learned(name, |function| &mut function.aliases, aliases);
         }
-        let named = aliases.into_iter().flatten().map(|alias| alias.name);
-        self.read_urls(lane, name, [String::new()].into_iter().chain(named).collect()).await?;
+        let aliases = self.known.aliases(name).iter().map(|alias| alias.name.clone());
+        self.read_urls(lane, name, [String::new()].into_iter().chain(aliases).collect()).await?;
         self.failures = 0;
         if let Some(function) = self.known.functions.get_mut(name) {
             function.read = Some((revision, Timestamp::now()));

@@ -56,6 +56,12 @@ impl Run {
         names(&self.bench.catalog.snapshot(), upstream)
     }
 
+    fn binding(&self, name: &str) -> Value {
+        let snapshot = self.bench.catalog.snapshot();
+        let entry = snapshot.upstream("gloo-system", ONE).unwrap();
+        serde_json::from_str(entry.function(name).unwrap().function.binding.get()).unwrap()
+    }
+
     async fn until_status(&self, fact: impl Fn(&Status) -> bool) -> Status {
         let shown = timeout(Duration::from_secs(3_600), self.board.wait_for(|all| fact(&all[0]))).await;
         assert!(shown.is_ok(), "{:?}", self.board.read());
@@ -266,6 +272,25 @@ async fn a_function_that_cannot_be_read_holds_up_no_other() {
     assert!(!run.board.read()[0].as_of.contains_key("eu-west-1 details"));
     run.fake.world().refused.clear();
     run.until_status(|status| status.as_of.contains_key("eu-west-1 details")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_keeps_its_url_where_aliases_are_told_no_more() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", Function { urls: vec!["live"], ..aliased() });
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a", "a:1", "a:live"]).await;
+    pass(Duration::from_secs(10)).await;
+    run.fake.world().refused.insert("ListAliases", (403, "AccessDeniedException"));
+    pass(Duration::from_secs(300)).await;
+    let (bench, fake) = run.end().await;
+    let run = Run::on(bench, fake, "").await;
+    pass(Duration::from_secs(300)).await;
+    let binding = run.binding("a:live");
+    assert_eq!(
+        (&binding["streaming"], &binding["functionUrl"]),
+        (&json!(true), &json!("https://livex.lambda-url.test/"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
