@@ -85,6 +85,8 @@ impl Known {
                 None => (latest.name.clone(), Function::new(latest)),
             })
             .collect();
+        // One that is made again has nothing of the one before.
+        self.held.iter_mut().for_each(|held| held.retain(|name, _| self.functions.contains_key(name)));
         self.refusals.retain(|name| self.functions.contains_key(name));
         self.failed.retain(|name, _| self.functions.contains_key(name));
         self.listed = Some(Timestamp::now());

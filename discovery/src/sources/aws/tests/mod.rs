@@ -294,6 +294,23 @@ async fn an_alias_keeps_its_url_where_aliases_are_told_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_function_that_is_made_again_has_nothing_of_the_one_before() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", aliased());
+    fake.put("eu-west-1", "b", function(1));
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a", "a:1", "a:live", "b"]).await;
+    let (bench, fake) = run.end().await;
+    let run = Run::on(bench, fake, "").await;
+    pass(Duration::from_secs(100)).await;
+    run.fake.world().regions.get_mut("eu-west-1").unwrap().remove("a");
+    run.until(ONE, &["b"]).await;
+    run.fake.put("eu-west-1", "a", function(7));
+    let snapshot = run.bench.wait(|snapshot| names(snapshot, ONE).len() > 1).await;
+    assert_eq!(names(&snapshot, ONE), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_to_read_all_tags_each_function_is_asked_before_it_is_listed() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", Function { tags: vec![("team", "shop")], ..function(1) });
