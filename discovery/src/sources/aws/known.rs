@@ -92,6 +92,13 @@ impl Known {
         self.listed = Some(Timestamp::now());
     }
 
+    /// Takes all tags at once, which replace what functions were asked for on their own.
+    pub(super) fn tag(&mut self, all: BTreeMap<String, Tags>) {
+        self.functions.values_mut().for_each(|function| function.tags = None);
+        self.all_tags = Some(all);
+        self.tagged = Some(Timestamp::now());
+    }
+
     /// Notes whose details are to be read soon: those that are listed and were not read at their present revision.
     pub(super) fn queue(&mut self, settings: &Settings) {
         let changed = self.functions.iter().filter(|(name, function)| {

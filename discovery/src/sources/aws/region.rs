@@ -155,8 +155,7 @@ impl Watch<'_> {
         if let Ok(all) = answer {
             self.show(LIST_TAGS, None);
             self.known.refusals.forget(LIST_TAGS);
-            self.known.all_tags = Some(all);
-            self.known.tagged = Some(Timestamp::now());
+            self.known.tag(all);
         }
     }
 

@@ -311,6 +311,23 @@ async fn a_function_that_is_made_again_has_nothing_of_the_one_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tags_of_before_do_not_come_back_when_all_at_once_fail_later() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", Function { tags: vec![("team", "old")], ..function(1) });
+    fake.world().refused.insert("GetResources", (500, "ServiceException"));
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a"]).await;
+    run.fake.world().refused.clear();
+    run.fake.put("eu-west-1", "a", Function { tags: vec![("portolan:discovery", "disabled")], ..function(1) });
+    run.until(ONE, &[]).await;
+    run.fake.world().refused.insert("GetResources", (500, "ServiceException"));
+    for _ in 0..120 {
+        pass(Duration::from_secs(1)).await;
+        assert!(run.names(ONE).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_to_read_all_tags_each_function_is_asked_before_it_is_listed() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", Function { tags: vec![("team", "shop")], ..function(1) });
