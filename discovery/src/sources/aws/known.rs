@@ -25,8 +25,8 @@ pub(super) struct Known {
     pub(super) functions: BTreeMap<String, Function>,
     /// What the catalog had at the start of those that are not read yet; `None` before that was asked for.
     pub(super) held: Option<BTreeMap<String, Held>>,
-    /// The last answer for all tags at once, by ARN.
-    pub(super) all_tags: Option<BTreeMap<String, Tags>>,
+    /// The last answer for all tags at once, by the ARN of those that were listed when it came.
+    all_tags: BTreeMap<String, Tags>,
     /// Whether the newest question for all tags failed, so that each function is asked for its own.
     pub(super) no_bulk: bool,
     /// What AWS refuses; it is asked again in the next round.
@@ -72,8 +72,6 @@ pub(super) enum Tagged<'a> {
     Refused,
 }
 
-static NO_TAGS: Tags = Tags::new();
-
 impl Known {
     /// Takes a whole list.
     pub(super) fn list(&mut self, all: Vec<Configuration>) {
@@ -89,13 +87,19 @@ impl Known {
         self.held.iter_mut().for_each(|held| held.retain(|name, _| self.functions.contains_key(name)));
         self.refusals.retain(|name| self.functions.contains_key(name));
         self.failed.retain(|name, _| self.functions.contains_key(name));
+        let arns: BTreeSet<_> = self.functions.values().map(|function| function.latest.arn.as_str()).collect();
+        self.all_tags.retain(|arn, _| arns.contains(arn.as_str()));
         self.listed = Some(Timestamp::now());
     }
 
-    /// Takes all tags at once, which replace what functions were asked for on their own.
-    pub(super) fn tag(&mut self, all: BTreeMap<String, Tags>) {
-        self.functions.values_mut().for_each(|function| function.tags = None);
-        self.all_tags = Some(all);
+    /// Takes all tags at once, which replace what functions were asked for on their own. Of those that are listed now, who is not
+    /// among them has none; of those that come later nothing is known.
+    pub(super) fn tag(&mut self, mut all: BTreeMap<String, Tags>) {
+        for function in self.functions.values_mut() {
+            function.tags = None;
+            let arn = &function.latest.arn;
+            self.all_tags.insert(arn.clone(), all.remove(arn).unwrap_or_default());
+        }
         self.tagged = Some(Timestamp::now());
     }
 
@@ -179,7 +183,7 @@ impl Known {
 
     /// What is known of a function's tags.
     pub(super) fn tags<'a>(&'a self, function: &'a Function) -> Tagged<'a> {
-        let in_bulk = || self.all_tags.as_ref().map(|all| all.get(&function.latest.arn).unwrap_or(&NO_TAGS));
+        let in_bulk = || self.all_tags.get(&function.latest.arn);
         let own = function.tags.as_ref().filter(|_| self.no_bulk);
         match own.or_else(in_bulk) {
             Some(tags) => Tagged::Known(tags),

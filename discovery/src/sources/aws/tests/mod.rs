@@ -328,6 +328,21 @@ async fn tags_of_before_do_not_come_back_when_all_at_once_fail_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_function_is_not_untagged_because_all_at_once_fail() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", function(1));
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a"]).await;
+    pass(Duration::from_secs(100)).await;
+    run.fake.world().refused.insert("GetResources", (500, "ServiceException"));
+    run.fake.put("eu-west-1", "new", Function { tags: vec![("portolan:discovery", "disabled")], ..function(1) });
+    for _ in 0..600 {
+        pass(Duration::from_millis(100)).await;
+        assert_eq!(run.names(ONE), ["a"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_to_read_all_tags_each_function_is_asked_before_it_is_listed() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", Function { tags: vec![("team", "shop")], ..function(1) });
