@@ -98,8 +98,11 @@ impl<'a> Teller<'a> {
 
     fn alias(&self, alias: &Alias, versions: &[Configuration], url: Option<&Url>) -> Described {
         let leads_to = |version: &&Configuration| version.version == alias.version;
-        let code = [&self.function.latest].into_iter().chain(versions).find(leads_to);
-        let mut binding = self.binding(Target::Alias, Some(&alias.name), code, url);
+        let latest = &self.function.latest;
+        // Of a version that cannot be read the newest code is the best guess; when that changed says nothing of it.
+        let guess = Configuration { last_modified: None, ..latest.clone() };
+        let code = [latest].into_iter().chain(versions).find(leads_to).unwrap_or(&guess);
+        let mut binding = self.binding(Target::Alias, Some(&alias.name), Some(code), url);
         binding.version = Some(alias.version.clone());
         self.described(binding, alias.description.as_deref())
     }

@@ -343,6 +343,18 @@ async fn a_new_function_is_not_untagged_because_all_at_once_fail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_alias_of_a_version_that_cannot_be_read_is_as_the_newest_code() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", aliased());
+    fake.world().refused.insert("ListVersionsByFunction", (403, "AccessDeniedException"));
+    let run = Run::start(fake, "").await;
+    run.until(ONE, &["a", "a:live"]).await;
+    let binding = run.binding("a:live");
+    let shown = ["timeout", "runtime", "memory"].map(|field| binding[field].clone());
+    assert_eq!(shown, [json!(30), json!("python3.13"), json!(128)], "{binding}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_to_read_all_tags_each_function_is_asked_before_it_is_listed() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", Function { tags: vec![("team", "shop")], ..function(1) });
