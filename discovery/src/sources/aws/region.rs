@@ -122,13 +122,14 @@ impl Watch<'_> {
 
     async fn list(&mut self) {
         let listed = self.client.functions().await;
-        let now = Instant::now();
         match listed {
             Ok(all) => {
                 self.failures = 0;
                 self.known.list(all);
                 self.list_tags().await;
                 self.known.queue(self.told.settings);
+                // Tags may have taken longer than the interval, and between two lists there is to be time to read.
+                let now = Instant::now();
                 self.list_at = now + jitter(self.told.settings.interval);
                 self.tell_at = Some(now);
                 self.told.reports.part(self.key, None);
@@ -140,7 +141,7 @@ impl Watch<'_> {
                 if self.failures == 1 {
                     tracing::warn!(place = %self.key, %error, act = %error.act, "aws.list_failed");
                 }
-                self.list_at = now + wait;
+                self.list_at = Instant::now() + wait;
                 self.told.reports.part(self.key, Some(told(&error)));
                 self.told.standing.send_modify(|standing| standing.fails(self.key, &error));
             }
