@@ -2,6 +2,7 @@
 
 use aws_sdk_lambda::operation::get_function_url_config::GetFunctionUrlConfigOutput;
 use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration, InvokeMode};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::filter::Tags;
@@ -20,6 +21,7 @@ pub(super) struct Configuration {
     /// In MiB.
     pub(super) memory: Option<u32>,
     pub(super) runtime: Option<String>,
+    /// As RFC 3339 has it.
     pub(super) last_modified: Option<String>,
     /// Another one after each change.
     pub(super) revision: String,
@@ -61,8 +63,14 @@ pub(super) fn configuration(listed: FunctionConfiguration) -> Option<Configurati
             listed.revision_id.unwrap_or_default(),
             last_modified.as_deref().unwrap_or_default()
         ),
-        last_modified,
+        last_modified: last_modified.as_deref().and_then(rfc_3339),
     })
+}
+
+/// Lambda writes `2026-01-01T00:00:00.000+0000`, without a colon.
+fn rfc_3339(text: &str) -> Option<String> {
+    let read = text.parse().or_else(|_| Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text));
+    read.ok().map(|at: Timestamp| at.to_string())
 }
 
 pub(super) fn alias(listed: AliasConfiguration) -> Option<Alias> {
@@ -108,5 +116,19 @@ impl Tagged {
     /// As a map.
     pub(super) fn tags(self) -> (String, Tags) {
         (self.arn, self.tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc_3339;
+
+    #[test]
+    fn times_are_as_rfc_3339_has_them() {
+        let check = |text: &str, read: Option<&str>| assert_eq!(rfc_3339(text).as_deref(), read, "{text}");
+        check("2026-01-01T00:00:00.000+0000", Some("2026-01-01T00:00:00Z"));
+        check("2026-01-01T00:00:00.250+0000", Some("2026-01-01T00:00:00.25Z"));
+        check("2026-01-01T00:00:00Z", Some("2026-01-01T00:00:00Z"));
+        check("yesterday", None);
     }
 }
