@@ -4,6 +4,8 @@
 
 mod secret;
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::sync::{Arc, LazyLock};
 
 use catalog::model::Tls;
@@ -72,17 +74,34 @@ fn trusting(roots: Arc<RootCertStore>) -> Result<ClientConfig, TlsError> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The authorities in a PEM file.
+/// The longest file of authorities, in bytes: several times what a machine trusts.
+const MAX_AUTHORITIES: u64 = 4 << 20;
+
+/// The authorities in a PEM file. Whoever may register an upstream may name one, so it is a file, and of bounded length.
 fn authorities(file: &str) -> Result<RootCertStore, TlsError> {
     let unreadable = |cause: String| TlsError::Authorities(file.to_owned(), cause);
+    let text = read(file).map_err(|error| unreadable(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(e.to_string()))? {
+    for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|e| unreadable(e.to_string()))?;
         roots.add(certificate).map_err(|e| unreadable(e.to_string()))?;
     }
     match roots.is_empty() {
         true => Err(unreadable("there is no certificate in it".into())),
         false => Ok(roots),
+    }
+}
+
+/// What is in a file; a device or a pipe is none.
+fn read(file: &str) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = Vec::new();
+    File::open(file)?.take(MAX_AUTHORITIES + 1).read_to_end(&mut text)?;
+    match text.len() as u64 > MAX_AUTHORITIES {
+        true => Err(io::Error::other(format!("it is longer than {} MiB", MAX_AUTHORITIES >> 20))),
+        false => Ok(text),
     }
 }
 
@@ -122,5 +141,19 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_are_read_from_files_alone() {
+        for (file, fault) in [("/dev/zero", "it is no file"), ("/", "it is no file"), ("/no/such/file", "No such file")]
+        {
+            let error = authorities(file).unwrap_err().to_string();
+            assert!(error.contains(fault), "{file}: {error}");
+        }
     }
 }
