@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// The most entries that one source's list of what it leaves out has.
 pub const MOST_LEFT_OUT: usize = 1_000;
 
+/// The longest reason that is kept of each, in bytes.
+const LONGEST_REASON: usize = 512;
+
 /// How a source is.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -173,7 +176,8 @@ impl Board {
     }
 
     pub(crate) fn leave_out(&self, source: &SourceId, left_out: impl IntoIterator<Item = (String, String)>) {
-        let left_out: BTreeMap<_, _> = left_out.into_iter().take(MOST_LEFT_OUT).collect();
+        let left_out: BTreeMap<_, _> =
+            left_out.into_iter().take(MOST_LEFT_OUT).map(|(what, why)| (what, cut(why))).collect();
         self.change(source, |row| row.status.left_out = left_out);
     }
 
@@ -240,6 +244,12 @@ fn starting(source: &SourceId) -> Status {
         as_of: BTreeMap::new(),
         left_out: BTreeMap::new(),
     }
+}
+
+/// As much of a text as is kept: it may quote what is foreign.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_REASON));
+    text
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) const READ: Duration = Duration::from_secs(75);
 /// How long a watch that failed waits before it tries again.
 pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
 /// A watch that failed and does not do so again within this time stands again: it is longer than the longest wait and the longest silence.
-pub(super) const FAILS_AGAIN: Duration = Duration::from_secs(120);
+pub(in crate::sources) const FAILS_AGAIN: Duration = Duration::from_secs(120);
 /// How long Services may fail to be watched before the run is over, and with it what was listed stale.
 pub(super) const BLIND: Duration = Duration::from_secs(30);
 /// How long the full list waits for the other watches once Services are known: one that hangs must not hide them.

@@ -154,7 +154,8 @@ impl<'a> Publisher<'a> {
                     }
                     self.changed.extend(self.view.services().cloned());
                 }
-                if kind(&name) == SERVICES {
+                let selects = kind(&name) == NAMESPACES && !self.scope.namespace_selector.is_empty();
+                if selects || matches!(kind(&name), SERVICES | FUNCTIONS) {
                     // What it lacks may be the server's loss: the catalog holds that back, as of every full list.
                     self.phase = match self.phase {
                         Phase::Telling(_) => Phase::Telling(true),

@@ -42,30 +42,38 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     async fn next(&mut self) -> Option<Result<Event<K>, Error>> {
-        if std::mem::take(&mut self.waits) {
-            sleep(limits::BACKOFF.wait(self.failures)).await;
+        loop {
+            if std::mem::take(&mut self.waits) {
+                sleep(limits::BACKOFF.wait(self.failures)).await;
+            }
+            let event = self.watch.next().await?;
+            match &event {
+                // Said before the server was asked.
+                Ok(Event::Init) => {}
+                Ok(_) => self.failures = 0,
+                // It is no failure to be asked in another way.
+                Err(error) if self.streams_lists() && is_refused(error) => {
+                    self.config.initial_list_strategy = InitialListStrategy::ListWatch;
+                    self.watch = watcher::watcher(self.api.clone(), self.config.clone()).boxed();
+                    continue;
+                }
+                Err(_) => self.fails(),
+            }
+            return Some(event);
         }
-        let event = self.watch.next().await?;
-        match &event {
-            // Said before the server was asked.
-            Ok(Event::Init) => {}
-            Ok(_) => self.failures = 0,
-            Err(error) => self.fails(error),
-        }
-        Some(event)
     }
 
-    fn fails(&mut self, error: &Error) {
+    fn streams_lists(&self) -> bool {
+        self.config.initial_list_strategy == InitialListStrategy::StreamingList
+    }
+
+    fn fails(&mut self) {
         let now = Instant::now();
         // A watch on which nothing happens says nothing while it is well.
         if self.failed.is_none_or(|failed| now.duration_since(failed) > limits::FAILS_AGAIN) {
             self.failures = 0;
         }
         (self.failures, self.failed, self.waits) = (self.failures.saturating_add(1), Some(now), true);
-        if self.config.initial_list_strategy == InitialListStrategy::StreamingList && is_refused(error) {
-            self.config.initial_list_strategy = InitialListStrategy::ListWatch;
-            self.watch = watcher::watcher(self.api.clone(), self.config.clone()).boxed();
-        }
     }
 }
 

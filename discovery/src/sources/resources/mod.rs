@@ -111,8 +111,8 @@ struct Reading<'a> {
     watches: SelectAll<BoxStream<'static, (&'static Kind, Said)>>,
     /// Kinds of which not everything has been told yet.
     unlisted: BTreeSet<&'static str>,
-    /// How often a watch failed, one time after the other.
-    failing: BTreeMap<&'static str, u32>,
+    /// How often a watch failed, one time after the other, and when it last did.
+    failing: BTreeMap<&'static str, (u32, Instant)>,
     verdicts: channel::Sender<Arc<Verdicts>>,
     reports: &'a Reports,
     alive: Interval,
@@ -139,13 +139,27 @@ impl<'a> Reading<'a> {
                         is_news |= self.take(kind, said)?;
                     }
                 }
-                _ = self.alive.tick() => if self.failing.is_empty() && self.unlisted.is_empty() {
-                    self.reports.alive();
-                },
+                now = self.alive.tick() => {
+                    self.forgive(now);
+                    if self.failing.is_empty() && self.unlisted.is_empty() {
+                        self.reports.alive();
+                    }
+                }
             }
             if is_news && self.unlisted.is_empty() {
                 self.verdicts.send_replace(Arc::new(self.view.verdicts().clone()));
                 return Ok(self.view.written());
+            }
+        }
+    }
+
+    /// A watch that stands again says nothing before something changes; one that does not fails again within the time.
+    fn forgive(&mut self, now: Instant) {
+        let stands = |(_, last): &(u32, Instant)| now.duration_since(*last) > usual::FAILS_AGAIN;
+        for kind in KINDS {
+            if !self.unlisted.contains(kind.plural) && self.failing.get(kind.plural).is_some_and(stands) {
+                self.failing.remove(kind.plural);
+                self.reports.part(&kind.name(), None);
             }
         }
     }
@@ -167,8 +181,8 @@ impl<'a> Reading<'a> {
                 return Ok(self.unlisted.remove(kind.plural) || is_news);
             }
             Said::Failed(cause) => {
-                let times = self.failing.entry(kind.plural).or_default();
-                *times += 1;
+                let (times, last) = self.failing.entry(kind.plural).or_insert((0, Instant::now()));
+                (*times, *last) = (*times + 1, Instant::now());
                 if *times >= limits::FAILURES || self.unlisted.contains(kind.plural) {
                     return Err(SourceError::Place { act: format!("watch {}", kind.name()), cause });
                 }

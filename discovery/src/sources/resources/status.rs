@@ -142,7 +142,7 @@ impl Writer<'_> {
             "metadata": {"name": verdict.name, "namespace": verdict.namespace},
             "status": {"statuses": {&*self.reporter: status}},
         });
-        let parameters = PatchParams::apply(REPORTER).force();
+        let parameters = PatchParams::apply(&format!("{REPORTER}-{}", self.reporter)).force();
         let (name, patch) = (&verdict.name, Patch::Apply(&patch));
         match timeout(limits::ANSWER, api.patch_status(name, &parameters, &patch)).await {
             Ok(Ok(_)) => Ok(()),

@@ -54,8 +54,8 @@ async fn a_server_that_streams_no_lists_is_asked_for_pages() {
     })
     .await;
     let events = steady::events(Api::<Service>::all(client), Config::default().streaming_lists());
-    let told = events.filter_map(async |event| match event {
-        Ok(Event::InitApply(service)) => service.metadata.name,
+    let told = events.filter_map(async |event| match event.expect("that is no failure") {
+        Event::InitApply(service) => service.metadata.name,
         _ => None,
     });
     assert_eq!(std::pin::pin!(told).next().await.as_deref(), Some("cart"));
