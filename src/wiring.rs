@@ -243,6 +243,8 @@ pub(crate) fn sourcing(config: &Config) -> registry::Settings {
         aws: config.aws.clone(),
         environment: Some(|name| std::env::var(name).ok()),
         kubernetes: config.kubernetes.clone(),
+        rules: rules(config),
+        namespace: config.discovery_namespace.clone(),
         ..registry::Settings::default()
     }
 }
@@ -254,8 +256,11 @@ fn probing(config: &Config) -> discovery::prober::Settings {
         false => given.document_paths.clone(),
     };
     let paths = given.more_document_paths.iter().cloned().chain(usual).collect();
-    let rules = Rules { mode: given.mode, off: given.off.clone() };
-    discovery::prober::Settings { rules, document_paths: paths }
+    discovery::prober::Settings { rules: rules(config), document_paths: paths }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules { mode: config.discovery.mode, off: config.discovery.off.clone() }
 }
 
 /// Which addresses are never called. Ports that the system chooses are known only once the listeners are up, and the catalog is opened

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::aws::{self, Aws, is_region};
 use crate::documents::Documents;
+use crate::eligibility::Rules;
 use crate::source::Source;
 use crate::sources::aws::{self as lambda, Lambda};
 use crate::sources::consul::{self, Consul, InUse};
@@ -90,6 +91,10 @@ pub struct Settings {
     pub environment: Option<fn(&str) -> Option<String>>,
     /// What is called, for sources that watch that most closely.
     pub in_use: Option<watch::Receiver<InUse>>,
+    /// What is looked at, and so listed where nobody has to look.
+    pub rules: Rules,
+    /// The namespace of what is discovered.
+    pub namespace: String,
     /// What of Kubernetes clusters is watched.
     pub kubernetes: kubernetes::Scope,
     /// As whom and where AWS is asked.
@@ -240,9 +245,11 @@ fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
     let unusable = |error: aws::SettingsError| SettingsError::Unusable("aws", error.to_string());
     let (places, note) = aws::asked(settings, "aws").map_err(unusable)?;
     let own = lambda::Settings::new(&settings.aws.raw().lambda).map_err(unusable)?;
+    let id = SourceId::new("aws", "");
+    let own = own.under(&settings.rules, &id, &settings.namespace);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !places.is_empty() {
-        sources.push(Box::new(Lambda::new(SourceId::new("aws", ""), places, own, settings.keyring.clone())));
+        sources.push(Box::new(Lambda::new(id, places, own, settings.keyring.clone())));
     }
     Ok(Opened { sources, note })
 }

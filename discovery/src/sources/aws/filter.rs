@@ -21,8 +21,11 @@ impl Settings {
     /// The rule by which a function with these tags is left out.
     pub(super) fn refuses_tags(&self, tags: &Tags) -> Option<String> {
         let hint = tags.get(&format!("{HINT}discovery")).map(|value| hints::switch(value));
-        if hint == Some(Ok(false)) {
-            return Some(format!("its tag {HINT}discovery says disabled"));
+        match (hint, &self.off) {
+            (Some(Ok(false)), _) => return Some(format!("its tag {HINT}discovery says disabled")),
+            (Some(Ok(true)), _) if !self.never => {}
+            (_, Some(rule)) => return Some(rule.clone()),
+            (_, None) => {}
         }
         let has = |(key, value): &&(String, Option<String>)| {
             tags.get(key).is_some_and(|is| value.as_ref().is_none_or(|wanted| wanted == is))
@@ -64,7 +67,10 @@ fn fits(pattern: &str, name: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use catalog::model::SourceId;
+
     use super::*;
+    use crate::eligibility::{Mode, Rules};
     use crate::sources::aws::settings::RawSettings;
 
     fn naive(pattern: &[char], name: &[char]) -> bool {
@@ -82,6 +88,22 @@ mod tests {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(fits(&pattern, &name), naive(&chars(&pattern), &chars(&name)));
         }
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_not_listed_unless_its_own_tag_enables_it() {
+        let check = |mode: Mode, tag: Option<&str>, refused: bool| {
+            let rules = Rules { mode, ..Rules::default() };
+            let settings = Settings::new(&RawSettings::default()).unwrap();
+            let settings = settings.under(&rules, &SourceId::new("aws", ""), "gloo-system");
+            let tags = tag.iter().map(|value| (format!("{HINT}discovery"), (*value).to_owned())).collect();
+            assert_eq!(settings.refuses_tags(&tags).is_some(), refused, "{mode:?} {tag:?}");
+        };
+        check(Mode::Blacklist, None, false);
+        check(Mode::Blacklist, Some("disabled"), true);
+        check(Mode::Whitelist, None, true);
+        check(Mode::Whitelist, Some("enabled"), false);
+        check(Mode::Disabled, Some("enabled"), true);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use catalog::model::{SourceId, UpstreamSpec};
 use serde::{Deserialize, Serialize};
 
 use super::limits;
 use crate::aws::SettingsError;
+use crate::eligibility::{Mode, Rules};
 
 /// The section as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,9 +61,19 @@ pub struct Settings {
     /// Key, and value where it counts.
     pub(super) tags: Vec<(String, Option<String>)>,
     pub(super) versions: Versions,
+    /// Why no function is listed, but one that its own tag enables.
+    pub(super) off: Option<String>,
+    /// Whether not even that counts.
+    pub(super) never: bool,
 }
 
 impl Settings {
+    /// The same under the rule by which upstreams are looked at: where that says no, nothing is listed that does not say yes itself.
+    pub fn under(self, rules: &Rules, source: &SourceId, namespace: &str) -> Self {
+        let decision = rules.decide(source, namespace, &UpstreamSpec::default());
+        Self { off: (!decision.on).then_some(decision.rule), never: rules.mode == Mode::Disabled, ..self }
+    }
+
     /// What `raw` says, if it can be meant.
     pub fn new(raw: &RawSettings) -> Result<Self, SettingsError> {
         let at = |field: &str, fault: &str| Err(SettingsError::at(format!("lambda.{field}"), fault));
@@ -84,6 +96,8 @@ impl Settings {
             names: raw.names.clone(),
             tags,
             versions: raw.versions,
+            off: None,
+            never: false,
         })
     }
 }
