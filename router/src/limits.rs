@@ -13,6 +13,10 @@ pub(crate) const HEADER_SWEEPS: u32 = 3;
 /// Sweeps for which an HTTP/2 connection of a caller may be idle: five minutes, as its next use would cost it a new handshake.
 pub(crate) const HTTP2_IDLE_SWEEPS: u32 = 30;
 
+/// How long a connection to an upstream is silent before the system asks whether it is still there: less than the 350 s after which the
+/// gateways of clouds forget it.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Callers' connections of the whole process at most; more wait in the listeners' backlogs.
 const CONNECTIONS: usize = 65_536;
 

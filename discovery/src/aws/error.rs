@@ -45,7 +45,7 @@ impl AwsError {
 
     /// What AWS answered: its code, `UnauthorizedOperation`, and what it says to it.
     pub fn answered(act: impl Into<String>, status: u16, code: &str, message: &str) -> Self {
-        let trouble = Trouble::of(status, code);
+        let (trouble, code) = (Trouble::of(status, code), excerpt(code));
         // The text to a signature that does not fit repeats all that was signed, session token and all.
         let message = if code.contains("Signature") { "" } else { excerpt(message) };
         let text = match (code, message) {

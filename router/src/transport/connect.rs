@@ -3,6 +3,7 @@
 use std::io;
 
 use plugins::Carrier;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -31,6 +32,9 @@ pub(super) async fn connect(to: &Destination) -> Result<Wire, TransportError> {
 async fn attempt(to: &Destination) -> io::Result<Wire> {
     let stream = TcpStream::connect(to.address).await?;
     stream.set_nodelay(true)?;
+    // What is silent for long, as a function that runs for minutes, must not be forgotten by what lies between.
+    let alive = TcpKeepalive::new().with_time(limits::KEEPALIVE).with_interval(limits::KEEPALIVE);
+    SockRef::from(&stream).set_tcp_keepalive(&alive)?;
     let Some(secure) = &to.secure else { return Ok(Wire::Plain(stream)) };
     let name = secure.name(to.verified_name()).map_err(io::Error::other)?;
     let stream = secure.connector().connect(name, stream).await?;
