@@ -157,19 +157,27 @@ pub(super) fn watch(
 
 /// Ends when the cluster has the kind; until then says that there is nothing of it, or why that is not known.
 fn awaited(name: Name, client: Client, kind: ApiResource) -> BoxStream<'static, (Name, Said)> {
-    let asked = stream::unfold(false, move |again| {
+    let asked = stream::unfold((false, false), move |(again, is_told)| {
         let (name, client, kind) = (name.clone(), client.clone(), kind.clone());
         async move {
             if again {
                 sleep(jitter(limits::KIND_APPEARS)).await;
             }
-            let said = match client.list_api_group_resources(&kind.api_version).await {
+            let nothing = |_: &mut View| {};
+            let is_absent = match client.list_api_group_resources(&kind.api_version).await {
                 Ok(known) if known.resources.iter().any(|resource| resource.name == kind.plural) => return None,
-                Ok(_) => Said::Listed(Box::new(|_: &mut View| {})),
-                Err(kube::Error::Api(status)) if status.code == 404 => Said::Listed(Box::new(|_: &mut View| {})),
-                Err(error) => Said::Failed(error.to_string()),
+                Ok(_) => Ok(()),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                Err(error) => Err(error.to_string()),
             };
-            Some(((name, said), true))
+            let said = match is_absent {
+                // A list is told of in full: the same one again would be work for nothing.
+                Ok(()) if is_told => Said::Change(Box::new(nothing)),
+                Ok(()) => Said::Listed(Box::new(nothing)),
+                Err(cause) => Said::Failed(cause),
+            };
+            let is_told = is_told || matches!(said, Said::Listed(_));
+            Some(((name, said), (true, is_told)))
         }
     });
     asked.boxed()
