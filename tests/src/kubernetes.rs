@@ -1,7 +1,7 @@
 //! A Kubernetes API server with its controllers, and no node: pods are objects, and what runs behind their addresses is the test's.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reqwest::{Client, Method};
@@ -265,6 +265,16 @@ impl Cluster {
         self.server.until("the kind is served", || self.call(Method::GET, path, Value::Null)).await;
     }
 
+    /// Applies the published definition of `Upstream`, and waits until the server serves it.
+    pub async fn define_upstreams(&self) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/crds/gloo.solo.io_upstreams.yaml");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/upstreams.gloo.solo.io";
+        self.apply(path, &text).await.unwrap_or_else(|error| panic!("the kind of Upstreams: {error}"));
+        let path = "/apis/gloo.solo.io/v1/upstreams";
+        self.server.until("the kind is served", || self.get(path)).await;
+    }
+
     /// Ends the API server with SIGKILL.
     pub fn kill(&self) {
         self.server.kill();
@@ -285,7 +295,7 @@ impl Cluster {
 }
 
 /// Who may ask, and the key that signs service accounts' tokens.
-fn keys(folder: &std::path::Path) {
+fn keys(folder: &Path) {
     let mut tokens = format!("{ADMIN},admin,1,\"system:masters\"\n");
     for user in ["reader", "stranger"] {
         writeln!(tokens, "{user}-token,{user},{user}").expect("memory takes it");

@@ -24,16 +24,6 @@ async fn cluster(network: &Network) -> Cluster {
     cluster
 }
 
-/// Applies the published definition, and waits until the server serves it.
-async fn define(cluster: &Cluster) {
-    let name = "upstreams.gloo.solo.io";
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/crds/gloo.solo.io_upstreams.yaml");
-    let text = std::fs::read_to_string(file).unwrap();
-    let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-    cluster.apply(&path, &text).await.unwrap();
-    wait::until("the definition is established", wait::START, || cluster.get(UPSTREAMS)).await;
-}
-
 async fn apply(cluster: &Cluster, name: &str, spec: Value) -> Result<Value, String> {
     let metadata = json!({"name": name, "namespace": "gloo-system"});
     let object = json!({"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": metadata, "spec": spec});
@@ -86,7 +76,7 @@ fn each_type_is_taken_at_once_and_says_how_it_fares() {
             if said { Ok(()) } else { Err(source.to_string()) }
         })
         .await;
-        define(&cluster).await;
+        cluster.define_upstreams().await;
 
         apply(&cluster, "fram", hosts(ADDRESSES[2], PORT)).await.unwrap();
         let kube = json!({"serviceName": "ship", "serviceNamespace": "sea", "servicePort": 80});
@@ -155,7 +145,7 @@ fn boat() -> Value {
 fn what_is_wrong_is_refused_with_its_path() {
     network::within(|network| async move {
         let cluster = cluster(&network).await;
-        define(&cluster).await;
+        cluster.define_upstreams().await;
         let refused = async |spec: Value, parts: &[&str]| {
             // As `kubectl apply` without more creates it.
             let metadata = json!({"name": "wrong", "namespace": "gloo-system"});
@@ -204,7 +194,7 @@ fn what_is_wrong_is_refused_with_its_path() {
 fn one_of_two_replicas_writes_and_the_other_takes_over() {
     network::within(|network| async move {
         let cluster = cluster(&network).await;
-        define(&cluster).await;
+        cluster.define_upstreams().await;
         let first = daemon(&network, &cluster).await;
         apply(&cluster, "one", hosts(ADDRESSES[1], PORT)).await.unwrap();
         until_state(&cluster, "one", "Accepted", "").await;
@@ -270,7 +260,7 @@ done
 fn what_a_secret_holds_reaches_calls_and_so_does_its_change() {
     network::within(|network| async move {
         let cluster = cluster(&network).await;
-        define(&cluster).await;
+        cluster.define_upstreams().await;
         let folder = harness::process::folder("safe");
         let made =
             std::process::Command::new("sh").args(["-c", AUTHORITY]).current_dir(folder.path()).output().unwrap();

@@ -5,17 +5,17 @@ use catalog::model::{Aws, Protocol, Tls, UpstreamSpec};
 use super::services::ServiceSpec;
 use super::types::{Consul, Kube, Spec, Static};
 use super::{Metadata, Surroundings};
+use crate::eligibility::LABEL;
 use crate::resources::fields::{Field, Remarks};
 use crate::resources::shape::Reference;
 use crate::sources::hints;
 use crate::sources::hosts::{At, Host, Like, Target};
 
-/// Gloo's own switch for function discovery, a label on the resource or in its discovery metadata.
-const DISCOVERY_LABEL: &str = "discovery.solo.io/function_discovery";
 /// What our own annotations begin with.
 const ANNOTATION: &str = "portolan.dev/";
 /// The port whose hosts speak TLS unless `useTls` says something else.
 const TLS_PORT: u16 = 443;
+
 /// The upstream that `spec`, read from `field`, describes.
 pub(super) fn described(
     metadata: Metadata,
@@ -60,10 +60,10 @@ pub(super) fn described(
     if spec.aws_ec2.is_some() {
         remarks.warning(field.place(&["awsEc2"]), "spec.awsEc2: no instances are looked for yet");
     }
-    if let Some(value) = made.labels.get(DISCOVERY_LABEL) {
+    if let Some(value) = made.labels.get(LABEL) {
         match hints::switch(value) {
             Ok(on) => made.hints.discovery = Some(on),
-            Err(message) => remarks.error(metadata.at, format!("label {DISCOVERY_LABEL}: {message}")),
+            Err(message) => remarks.error(metadata.at, format!("label {LABEL}: {message}")),
         }
     }
     for (at, name, value) in metadata.annotations {

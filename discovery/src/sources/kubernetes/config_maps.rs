@@ -6,16 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catalog::model::Digest;
 use futures_util::StreamExt;
-use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, abortable};
+use futures_util::stream::{AbortHandle, BoxStream, SelectAll, abortable};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::runtime::watcher;
 use kube::{Api, Client};
 
 use super::limits;
+use super::told;
 use super::users::Users;
 use super::view::namespace;
-use super::watch::cause;
 use crate::documents::{Documents, SCHEME};
 
 /// A document that a Service takes from a ConfigMap of its own namespace.
@@ -178,27 +177,9 @@ impl Watches {
 
     fn one(&self, config_map: Arc<str>) -> BoxStream<'static, Said> {
         let name = config_map.rsplit('/').next().unwrap_or_default();
-        let config = self.config.clone().fields(&format!("metadata.name={name}"));
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace(&config_map));
-        let mut is_there = false;
-        let events = watch(api, config).default_backoff();
-        let said = events.filter_map(move |event| {
-            let said = match event {
-                Ok(Event::Init) => {
-                    is_there = false;
-                    None
-                }
-                Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                    is_there = true;
-                    Some(Ok(Some(object)))
-                }
-                Ok(Event::InitDone) if is_there => None,
-                Ok(Event::InitDone | Event::Delete(_)) => Some(Ok(None)),
-                Err(error) => Some(Err(cause(&error))),
-            };
-            std::future::ready(said)
-        });
-        said.zip(stream::repeat(config_map)).map(|(said, config_map)| (config_map, said)).boxed()
+        let said = told::one(api, self.config.clone(), name);
+        said.map(move |said| (config_map.clone(), said)).boxed()
     }
 }
 

@@ -1,13 +1,14 @@
 //! Services of Knative: each is an upstream that is one function, called where Knative says, though nothing may run there yet.
 //!
-//! They are watched where the cluster has their kind; where it has not, that is asked for again now and then.
+//! They are watched while the cluster has their kind; while it has not, that is asked for again now and then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::future::ready;
 use std::sync::Arc;
 
 use catalog::model::SoleFunction;
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::{self, BoxStream, Stream};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher;
 use kube::{Api, Client};
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 use super::limits;
 use super::map::Service;
 use super::scope::Scope;
+use super::told::{self, Told, cause};
 use super::view::{Part, View};
 use super::watch::{self, Name, Said};
 use crate::backoff::jitter;
@@ -136,13 +138,13 @@ pub(super) fn is_function(key: &str) -> bool {
     key.contains(KEY)
 }
 
-/// Watches them, in one namespace or in all, from when the cluster has the kind.
+/// Watches them, in one namespace or in all, whenever the cluster has the kind.
 pub(super) fn watch(
     name: Name,
     client: &Client,
     namespace: Option<&str>,
     config: watcher::Config,
-    read: impl Fn(DynamicObject) -> Function + Send + 'static,
+    read: impl Fn(DynamicObject) -> Function + Clone + Send + 'static,
 ) -> BoxStream<'static, (Name, Said)> {
     let kind = GroupVersionKind::gvk("serving.knative.dev", "v1", "Service");
     let kind = ApiResource::from_gvk_with_plural(&kind, "services");
@@ -150,37 +152,50 @@ pub(super) fn watch(
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
         None => Api::all_with(client.clone(), &kind),
     };
-    let awaited = awaited(name.clone(), client.clone(), kind);
-    let watched = watch::objects(name, api, config, move |object| Some(read(object)));
-    awaited.chain(watched).boxed()
+    let client = client.clone();
+    let again = stream::once(ready(false)).chain(stream::repeat(true));
+    let said = again.flat_map(move |again| {
+        let (of, read) = (name.clone(), read.clone());
+        let is_known = |told: &Told<_>| ready(!matches!(told, Told::Unknown));
+        let watched = told::objects(api.clone(), config.clone()).take_while(is_known);
+        let watched = watched.map(move |told| watch::said(&of, told, &|object| Some(read(object))));
+        let removed = stream::once(ready(nothing(&name)));
+        let (said, name) = (watched.chain(removed), name.clone());
+        awaited(name.clone(), client.clone(), kind.clone(), again).chain(said).map(move |said| (name.clone(), said))
+    });
+    said.boxed()
 }
 
-/// Ends when the cluster has the kind; until then says that there is nothing of it, or why that is not known.
-fn awaited(name: Name, client: Client, kind: ApiResource) -> BoxStream<'static, (Name, Said)> {
-    let asked = stream::unfold((false, false), move |(again, is_told)| {
+/// There is none of them.
+fn nothing(name: &Name) -> Said {
+    Said::Listed(watch::gone::<Function>(name.clone(), HashSet::new()))
+}
+
+/// Ends when the cluster has the kind; until then says that there is nothing of it, or why that is not known. `again`: that there is
+/// nothing was said before.
+fn awaited(name: Name, client: Client, kind: ApiResource, again: bool) -> impl Stream<Item = Said> + Send {
+    stream::unfold((again, again), move |(again, is_told)| {
         let (name, client, kind) = (name.clone(), client.clone(), kind.clone());
         async move {
             if again {
                 sleep(jitter(limits::KIND_APPEARS)).await;
             }
-            let nothing = |_: &mut View| {};
             let is_absent = match client.list_api_group_resources(&kind.api_version).await {
                 Ok(known) if known.resources.iter().any(|resource| resource.name == kind.plural) => return None,
                 Ok(_) => Ok(()),
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(cause(&error)),
             };
             let said = match is_absent {
                 // A list is told of in full: the same one again would be work for nothing.
-                Ok(()) if is_told => Said::Change(Box::new(nothing)),
-                Ok(()) => Said::Listed(Box::new(nothing)),
+                Ok(()) if is_told => Said::Change(Box::new(|_| {})),
+                Ok(()) => nothing(&name),
                 Err(cause) => Said::Failed(cause),
             };
             let is_told = is_told || matches!(said, Said::Listed(_));
-            Some(((name, said), (true, is_told)))
+            Some((said, (true, is_told)))
         }
-    });
-    asked.boxed()
+    })
 }
 
 #[cfg(test)]
@@ -231,7 +246,7 @@ mod tests {
     fn what_cannot_be_called_is_left_out_with_the_reason() {
         let check = |status: Value, wanted: &str| {
             let (all, left_out) = listed(json!({}), status, true);
-            assert!(all.is_empty() && left_out == [format!("shop/hello: {wanted}")], "{left_out:?}");
+            assert!(all.is_empty() && left_out == [format!("Knative shop/hello: {wanted}")], "{left_out:?}");
         };
         check(json!({}), "is not ready");
         let condition = json!({"type": "Ready", "status": "False", "reason": "RevisionMissing", "message": "no image"});

@@ -28,8 +28,8 @@ pub(in crate::sources) const STREAMS_LISTS: u32 = 34;
 pub(in crate::sources) const WATCH: u32 = 60;
 /// The longest silence of a connection.
 pub(super) const READ: Duration = Duration::from_secs(75);
-/// How long a watch that failed waits before it tries again.
-pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(30) };
+/// How long a watch that failed waits before it tries again: a server that was away is not to be found long after it is back.
+pub(super) const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(10) };
 /// A watch that failed and does not do so again within this time stands again: it is longer than the longest wait and the longest silence.
 pub(in crate::sources) const FAILS_AGAIN: Duration = Duration::from_secs(120);
 /// How long Services may fail to be watched before the run is over, and with it what was listed stale.

@@ -120,7 +120,9 @@ impl Service {
 
     fn leave_out(&mut self, reason: String) {
         self.ports.clear();
-        self.left_out.insert(format!("{}/{}", self.namespace, self.name), reason);
+        // A Service of Knative has one of Kubernetes by its name.
+        let of = if self.spec.sole_function.is_some() { "Knative " } else { "" };
+        self.left_out.insert(format!("{of}{}/{}", self.namespace, self.name), reason);
     }
 
     fn is_selected(&self, scope: &Scope) -> Result<(), String> {

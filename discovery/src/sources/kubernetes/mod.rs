@@ -6,6 +6,7 @@
 
 mod annotations;
 mod config_maps;
+pub(in crate::sources) mod failing;
 mod knative;
 pub(in crate::sources) mod limits;
 mod map;
@@ -14,12 +15,13 @@ mod publish;
 mod scope;
 mod selector;
 mod settings;
-pub(in crate::sources) mod steady;
+mod steady;
 #[cfg(test)]
 mod tests;
+pub(in crate::sources) mod told;
 mod users;
-mod view;
-mod watch;
+pub(in crate::sources) mod view;
+pub(in crate::sources) mod watch;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::config_maps;
+use super::failing::Failing;
 use super::limits;
 use super::scope::Scope;
 use super::view::{View, namespace};
@@ -46,7 +47,7 @@ pub(super) struct Publisher<'a> {
     /// Watches that have not told of everything yet.
     unlisted: BTreeSet<Name>,
     /// Watches that fail.
-    failing: BTreeMap<Name, Failing>,
+    failing: Failing<Name>,
     names: Vec<Name>,
     /// The endpoints that the catalog has from an earlier run, by upstream.
     held: HashMap<Arc<str>, Listed>,
@@ -57,12 +58,6 @@ pub(super) struct Publisher<'a> {
     /// The Services among them.
     busy: HashSet<Arc<str>>,
     phase: Phase,
-}
-
-/// Since when a watch fails, and when it last did.
-struct Failing {
-    since: Instant,
-    last: Instant,
 }
 
 /// What Services use beside their slices, each watched as long as one does.
@@ -100,7 +95,7 @@ impl<'a> Publisher<'a> {
             beside,
             unlisted: names.iter().cloned().collect(),
             names,
-            failing: BTreeMap::new(),
+            failing: Failing::none(),
             held: reports.held().into_iter().map(as_listed).collect(),
             changed: BTreeSet::new(),
             told: HashMap::new(),
@@ -165,13 +160,10 @@ impl<'a> Publisher<'a> {
                 }
             }
             Said::Failed(cause) => {
-                let now = Instant::now();
-                let failing = self.failing.entry(name.clone()).or_insert_with(|| {
+                if self.failing.fails(&name).times == 1 {
                     tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
-                    Failing { since: now, last: now }
-                });
-                failing.last = now;
-                if self.knows_nothing(now) || self.is_cut_off() {
+                }
+                if self.knows_nothing(Instant::now()) || self.is_cut_off() {
                     return Err(SourceError::Place { act: format!("watch {name}"), cause });
                 }
                 self.reports.part(&name, Some(cause));
@@ -215,7 +207,7 @@ impl<'a> Publisher<'a> {
     /// Whether nothing is heard of the cluster any more. A kind that it may not have is asked for too seldom to count.
     fn is_cut_off(&self) -> bool {
         let mut known = self.names.iter().filter(|name| kind(name) != FUNCTIONS);
-        known.all(|name| self.failing.contains_key(name))
+        known.all(|name| self.failing.get(name).is_some())
     }
 
     /// Whether the watch of `of` that tells of `namespace` has not done so yet.
@@ -224,19 +216,18 @@ impl<'a> Publisher<'a> {
     }
 
     fn works(&mut self, name: &Name) {
-        if self.failing.remove(name).is_some() {
+        if self.failing.works(name) {
             self.reports.part(name, None);
         }
     }
 
     fn alive(&mut self, now: Instant) {
-        // A watch that stands again says nothing before something changes; one that does not fails again within the time.
-        let is_quiet = |(name, failing): &(&Name, &Failing)| {
-            now.duration_since(failing.last) > limits::FAILS_AGAIN && !self.unlisted.contains(*name)
-        };
-        let quiet: Vec<_> = self.failing.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
-        quiet.iter().for_each(|name| self.works(name));
-        let stands = |name: &Name| !self.failing.contains_key(name) || self.unlisted.contains(name);
+        for name in self.failing.quiet(now) {
+            if !self.unlisted.contains(&name) {
+                self.works(&name);
+            }
+        }
+        let stands = |name: &Name| self.failing.get(name).is_none() || self.unlisted.contains(name);
         if self.names.iter().all(stands) && matches!(self.phase, Phase::Told(_)) {
             self.reports.alive();
         }
@@ -261,7 +252,7 @@ impl<'a> Publisher<'a> {
             self.leave_out();
         }
         match self.phase {
-            Phase::Reading(_) if self.unlisted.iter().all(|name| self.failing.contains_key(name)) => self.tell_all(),
+            Phase::Reading(_) if self.unlisted.iter().all(|name| self.failing.get(name).is_some()) => self.tell_all(),
             Phase::Due if self.on_their_way.is_empty() => self.tell_all(),
             Phase::Told(_) => self.tell_changes(),
             Phase::Reading(_) | Phase::Telling(_) | Phase::Due => {}

@@ -25,7 +25,7 @@ struct Steady<K: Resource> {
 }
 
 /// What happens to what `api` gives, for ever.
-pub(in crate::sources) fn events<K>(api: Api<K>, config: Config) -> impl Stream<Item = Result<Event<K>, Error>> + Send
+pub(super) fn events<K>(api: Api<K>, config: Config) -> impl Stream<Item = Result<Event<K>, Error>> + Send
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {

@@ -250,6 +250,6 @@ impl Part for Says {
 }
 
 /// The namespace that the key of an object begins with.
-pub(super) fn namespace(key: &str) -> &str {
+pub(in crate::sources) fn namespace(key: &str) -> &str {
     key.split_once('/').map_or(key, |(namespace, _)| namespace)
 }

@@ -19,9 +19,12 @@ pub(super) struct Kind {
     pub(super) read: fn(&DynamicObject, &Surroundings, &mut Remarks) -> Option<Target>,
 }
 
+/// What stands for an upstream.
+pub(super) static UPSTREAM: Kind =
+    Kind { group: "gloo.solo.io", version: "v1", kind: "Upstream", plural: "upstreams", read: an_upstream };
+
 /// Every kind.
-pub(super) static KINDS: &[Kind] =
-    &[Kind { group: "gloo.solo.io", version: "v1", kind: "Upstream", plural: "upstreams", read: an_upstream }];
+pub(super) static KINDS: &[&Kind] = &[&UPSTREAM];
 
 impl Kind {
     /// As the API server calls it.

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::limits;
-use super::watch::cause;
 use crate::Reports;
+use crate::sources::kubernetes::told::cause;
 
 /// Its name.
 const NAME: &str = "portolan";
@@ -28,7 +28,8 @@ pub(super) struct Candidate<'a> {
     /// Who it is: nobody else has this name.
     pub(super) identity: String,
     pub(super) reports: &'a Reports,
-    pub(super) holds: watch::Sender<bool>,
+    /// Until when it may write; the time may be over.
+    pub(super) holds: watch::Sender<Option<Instant>>,
 }
 
 /// What was seen of the holder last, and since when it is the same.
@@ -41,25 +42,33 @@ impl Candidate<'_> {
     /// Takes the Lease when it is free, and keeps it.
     pub(super) async fn keep(self) -> std::convert::Infallible {
         let mut seen = Seen { version: None, since: Instant::now() };
-        let mut renewed: Option<Instant> = None;
         loop {
             let began = Instant::now();
             let tried = timeout(limits::ANSWER, self.try_once(&mut seen)).await;
             let wait = match tried {
                 Ok(Ok(holds)) => {
                     self.reports.part(PART, None);
-                    renewed = holds.then_some(began);
+                    self.tell(holds.then(|| began + limits::STOP));
                     limits::RENEW
                 }
                 Ok(Err(error)) => self.failed(cause(&error)),
                 Err(_) => self.failed(format!("no answer within {} s", limits::ANSWER.as_secs())),
             };
-            let holds = renewed.is_some_and(|renewed| renewed.elapsed() < limits::STOP);
-            if self.holds.send_replace(holds) != holds {
-                tracing::info!(identity = %self.identity, holds, "kubernetes.lease");
-            }
             sleep(wait).await;
         }
+    }
+
+    /// Says until when we hold it. Wakes the writer when that makes it ours, or another's.
+    fn tell(&self, until: Option<Instant>) {
+        let now = Instant::now();
+        self.holds.send_if_modified(|before| {
+            let (held, holds) = (before.is_some_and(|before| before > now), until.is_some());
+            *before = until;
+            if held != holds {
+                tracing::info!(identity = %self.identity, holds, "kubernetes.lease");
+            }
+            held != holds
+        });
     }
 
     fn failed(&self, cause: String) -> Duration {

@@ -14,23 +14,27 @@ mod tests;
 mod view;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use catalog::model::SourceId;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, SelectAll, StreamExt, select_all};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
 use kube::Api;
+use kube::core::DynamicObject;
 use plugins::Keyring;
 use tokio::sync::watch as channel;
 use tokio::time::{Instant, Interval, interval_at};
 
-use self::kinds::{KINDS, Kind};
+use self::kinds::Kind;
 use self::view::{Verdicts, View};
 use self::watch::Said;
 use super::hosts::{self, Lookup, Target, Written};
+use super::kubernetes::failing::Failing;
+use super::kubernetes::told::Told;
+use super::kubernetes::watch::Name;
 use super::kubernetes::{Place, limits as usual};
 use crate::resources::upstream::Surroundings;
 use crate::{Reports, Source, SourceError};
@@ -39,6 +43,8 @@ use crate::{Reports, Source, SourceError};
 pub struct Resources {
     id: SourceId,
     place: Place,
+    /// The only ones that are watched; where there is none, all are.
+    namespaces: Vec<String>,
     around: Surroundings,
     keyring: Keyring,
     lookup: Lookup,
@@ -52,33 +58,41 @@ impl Resources {
             cluster: Some(instance.into()),
             secrets: Some(cluster.to_string().replace('/', "-").into()),
         };
-        Self { id: SourceId::new("static", &cluster.to_string()), place, around, keyring, lookup: hosts::system() }
+        let id = SourceId::new("static", &cluster.to_string());
+        Self { id, place, namespaces: Vec::new(), around, keyring, lookup: hosts::system() }
+    }
+
+    /// The same, of these namespaces alone, if there are any.
+    pub fn within(self, namespaces: Vec<String>) -> Self {
+        Self { namespaces, ..self }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let (client, config) = self.place.connect().await?;
         // What an earlier run said of its parts is over.
-        let parts = KINDS.iter().map(Kind::name).chain([lease::PART.into(), status::PART.into()]);
-        parts.for_each(|part| reports.part(&part, None));
+        let names: BTreeSet<_> = watch::names(&self.namespaces).into_iter().map(|(name, ..)| name).collect();
+        names.iter().map(|name| &**name).chain([lease::PART, status::PART]).for_each(|part| reports.part(part, None));
         let reporter = client.default_namespace().to_owned();
         let held = reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
         let held = reports.held().into_iter().map(Target::from).chain(held);
         let (verdicts, judged) = channel::channel(Arc::default());
         let (wanted, wants) = channel::channel(Arc::default());
         let (known, secrets) = channel::channel(Arc::default());
-        let (leads, holds) = channel::channel(false);
-        let watches = KINDS.iter().map(|kind| watch::resources(kind, client.clone(), config.clone()));
+        let (leads, holds) = channel::channel(None);
         let reading = Reading {
             view: View::new(self.around.clone(), reporter.clone(), held),
-            watches: select_all(watches),
-            unlisted: KINDS.iter().map(|kind| kind.plural).collect(),
-            failing: BTreeMap::new(),
+            watches: watch::all(&client, &config, &self.namespaces),
+            unlisted: names.clone(),
+            names,
+            failing: Failing::none(),
             verdicts,
             reports,
             alive: interval_at(Instant::now() + usual::ALIVE, usual::ALIVE),
         };
+        // By a connection of its own, so that it never waits for its turn behind watches and statuses.
+        let (leader, _) = self.place.connect().await?;
         let candidate = lease::Candidate {
-            api: Api::default_namespaced(client.clone()),
+            api: Api::default_namespaced(leader),
             identity: lease::identity(),
             reports,
             holds: leads,
@@ -108,11 +122,11 @@ impl Source for Resources {
 /// What the watches say, as lists of what is written down.
 struct Reading<'a> {
     view: View,
-    watches: SelectAll<BoxStream<'static, (&'static Kind, Said)>>,
-    /// Kinds of which not everything has been told yet.
-    unlisted: BTreeSet<&'static str>,
-    /// How often a watch failed, one time after the other, and when it last did.
-    failing: BTreeMap<&'static str, (u32, Instant)>,
+    watches: SelectAll<BoxStream<'static, Said>>,
+    names: BTreeSet<Name>,
+    /// Watches that have not told of everything yet.
+    unlisted: BTreeSet<Name>,
+    failing: Failing<Name>,
     verdicts: channel::Sender<Arc<Verdicts>>,
     reports: &'a Reports,
     alive: Interval,
@@ -132,65 +146,77 @@ impl<'a> Reading<'a> {
         loop {
             let mut is_news = false;
             tokio::select! {
-                Some((kind, said)) = self.watches.next() => {
-                    is_news |= self.take(kind, said)?;
+                Some((name, kind, told)) = self.watches.next() => {
+                    is_news |= self.take(&name, kind, told)?;
                     for _ in 1..usual::BURST {
-                        let Some(Some((kind, said))) = self.watches.next().now_or_never() else { break };
-                        is_news |= self.take(kind, said)?;
+                        let Some(Some((name, kind, told))) = self.watches.next().now_or_never() else { break };
+                        is_news |= self.take(&name, kind, told)?;
                     }
                 }
-                now = self.alive.tick() => {
-                    self.forgive(now);
-                    if self.failing.is_empty() && self.unlisted.is_empty() {
-                        self.reports.alive();
-                    }
-                }
+                now = self.alive.tick() => self.alive(now),
             }
-            if is_news && self.unlisted.is_empty() {
+            let is_read = self.unlisted.iter().all(|name| self.failing.get(name).is_some());
+            if is_news && is_read {
                 self.verdicts.send_replace(Arc::new(self.view.verdicts().clone()));
                 return Ok(self.view.written());
             }
         }
     }
 
-    /// A watch that stands again says nothing before something changes; one that does not fails again within the time.
-    fn forgive(&mut self, now: Instant) {
-        let stands = |(_, last): &(u32, Instant)| now.duration_since(*last) > usual::FAILS_AGAIN;
-        for kind in KINDS {
-            if !self.unlisted.contains(kind.plural) && self.failing.get(kind.plural).is_some_and(stands) {
-                self.failing.remove(kind.plural);
-                self.reports.part(&kind.name(), None);
+    fn alive(&mut self, now: Instant) {
+        for name in self.failing.quiet(now) {
+            if !self.unlisted.contains(&name) {
+                self.works(&name);
             }
+        }
+        // One that could never be read is said to fail, and takes nothing away.
+        let stands = |name: &Name| self.failing.get(name).is_some() == self.unlisted.contains(name);
+        if self.names.iter().all(stands) {
+            self.reports.alive();
+        }
+    }
+
+    fn works(&mut self, name: &Name) {
+        if self.failing.works(name) {
+            self.reports.part(name, None);
         }
     }
 
     /// Returns whether that is news.
-    fn take(&mut self, kind: &'static Kind, said: Said) -> Result<bool, SourceError> {
-        if !matches!(said, Said::Failed(_)) && self.failing.remove(kind.plural).is_some() {
-            self.reports.part(&kind.name(), None);
+    fn take(&mut self, name: &Name, kind: &'static Kind, told: Told<DynamicObject>) -> Result<bool, SourceError> {
+        match told {
+            Told::There(object) => self.view.put(kind, &object),
+            Told::Gone(key) => self.view.gone(kind, &key),
+            Told::Listed(keys) => {
+                self.view.listed(name, kind, &keys);
+                self.unlisted.remove(name);
+            }
+            Told::Unknown => {
+                self.works(name);
+                let is_news = self.view.unknown(name, kind);
+                return Ok(self.unlisted.remove(name) || is_news);
+            }
+            Told::Failed(cause) => return self.failed(name, cause),
         }
-        match said {
-            Said::There(object) => self.view.put(kind, &object),
-            Said::Gone(key) => self.view.gone(kind, &key),
-            Said::Listed(keys) => {
-                self.view.listed(kind, &keys);
-                self.unlisted.remove(kind.plural);
-            }
-            Said::Unknown => {
-                let is_news = self.view.unknown(kind);
-                return Ok(self.unlisted.remove(kind.plural) || is_news);
-            }
-            Said::Failed(cause) => {
-                let (times, last) = self.failing.entry(kind.plural).or_insert((0, Instant::now()));
-                (*times, *last) = (*times + 1, Instant::now());
-                if *times >= limits::FAILURES || self.unlisted.contains(kind.plural) {
-                    return Err(SourceError::Place { act: format!("watch {}", kind.name()), cause });
-                }
-                tracing::warn!(watch = %kind.name(), %cause, "kubernetes.watch_failed");
-                self.reports.part(&kind.name(), Some(cause));
-                return Ok(false);
-            }
-        }
+        self.works(name);
         Ok(true)
+    }
+
+    /// One that fails is a part of the source that does, unless nothing else is heard of.
+    fn failed(&mut self, name: &Name, cause: String) -> Result<bool, SourceError> {
+        let failure = self.failing.fails(name);
+        let is_cut_off = |name: &Name| {
+            let failure = self.failing.get(name);
+            failure.is_some_and(|failure| failure.times >= limits::FAILURES || self.unlisted.contains(name))
+        };
+        if self.names.iter().all(is_cut_off) {
+            return Err(SourceError::Place { act: format!("watch {name}"), cause });
+        }
+        if failure.times == 1 {
+            tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
+        }
+        self.reports.part(name, Some(cause));
+        // What could be read is not to wait for what cannot.
+        Ok(self.unlisted.contains(name) && failure.times == 1)
     }
 }

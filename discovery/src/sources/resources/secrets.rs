@@ -5,20 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use k8s_openapi::api::core::v1;
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher;
 use kube::{Api, Client};
 use plugins::{Certificate, Keyring, Keys};
 use serde::Deserialize;
 use tokio::sync::watch as channel;
-use tokio_stream::StreamMap;
+use tokio_stream::{StreamExt, StreamMap};
 
 use super::limits;
 use super::view::SecretName;
-use super::watch::cause;
-use crate::sources::kubernetes::steady;
+use crate::sources::kubernetes::told;
 
 /// What is known of each Secret: that it is there, or why nothing of it can be used.
 pub(super) type Known = BTreeMap<SecretName, Result<(), String>>;
@@ -33,12 +31,8 @@ pub(super) struct Secrets {
     pub(super) known: channel::Sender<Arc<Known>>,
 }
 
-/// What a watch of one says.
-enum Said {
-    There(Box<v1::Secret>),
-    Missing,
-    Failed(String),
-}
+/// What a watch of one says: what is there, or why that is not known.
+type Said = Result<Option<v1::Secret>, String>;
 
 impl Secrets {
     /// Watches what is `wanted`, whatever that is by then.
@@ -78,50 +72,28 @@ impl Secrets {
     }
 
     fn watch(&self, (namespace, name): &SecretName) -> BoxStream<'static, Said> {
-        let api: Api<v1::Secret> = Api::namespaced(self.client.clone(), namespace);
-        let config = self.config.clone().fields(&format!("metadata.name={name}"));
-        let mut is_there = false;
-        let said = steady::events(api, config).filter_map(move |event| {
-            let said = match event {
-                Err(error) => Some(Said::Failed(cause(&error))),
-                Ok(Event::Init) => {
-                    is_there = false;
-                    None
-                }
-                Ok(Event::InitApply(secret) | Event::Apply(secret)) => {
-                    is_there = true;
-                    Some(Said::There(Box::new(secret)))
-                }
-                Ok(Event::Delete(_)) => Some(Said::Missing),
-                Ok(Event::InitDone) => (!is_there).then_some(Said::Missing),
-            };
-            std::future::ready(said)
-        });
-        said.boxed()
+        told::one(Api::namespaced(self.client.clone(), namespace), self.config.clone(), name)
     }
 
     fn take(&self, name: SecretName, said: Said) {
         let known = match said {
-            Said::There(secret) => match Held::read(&secret) {
+            Ok(Some(secret)) => match Held::read(&secret) {
                 Ok(held) => {
                     self.put(&name, Some(held));
                     Ok(())
                 }
-                // What it said before is not what anybody wants any more.
-                Err(fault) => {
-                    self.put(&name, None);
-                    Err(fault)
-                }
+                // What was read before is used on, as with a resource that is refused.
+                Err(fault) => Err(fault),
             },
-            Said::Missing => {
+            Ok(None) => {
                 self.put(&name, None);
                 Err("there is no such Secret".to_owned())
             }
             // What was read before is used on.
-            Said::Failed(cause) if self.known.borrow().get(&name).is_some_and(Result::is_ok) => {
+            Err(cause) if self.known.borrow().get(&name).is_some_and(Result::is_ok) => {
                 return tracing::warn!(namespace = name.0, secret = name.1, %cause, "kubernetes.secret_not_watched");
             }
-            Said::Failed(cause) => Err(cause),
+            Err(cause) => Err(cause),
         };
         self.know(|all| _ = all.insert(name, known));
     }

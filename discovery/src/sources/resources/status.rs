@@ -13,17 +13,17 @@ use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::limits;
 use super::secrets::Known;
-use super::view::{SecretName, Verdict, Verdicts};
-use super::watch::cause;
+use super::view::{Key, SecretName, Verdict, Verdicts};
 use crate::Reports;
 use crate::resources::fields::{Remark, Severity};
 use crate::resources::node::At;
 use crate::resources::status::{REPORTER, Status};
 use crate::sources::hosts::Like;
+use crate::sources::kubernetes::told::cause;
 
 /// The part of the source that this is.
 pub(super) const PART: &str = "status";
@@ -36,13 +36,11 @@ pub(super) struct Writer<'a> {
     pub(super) reporter: String,
     pub(super) verdicts: watch::Receiver<Arc<Verdicts>>,
     pub(super) secrets: watch::Receiver<Arc<Known>>,
-    pub(super) holds: watch::Receiver<bool>,
+    /// Until when we may write.
+    pub(super) holds: watch::Receiver<Option<Instant>>,
     /// The Secrets that anything refers to.
     pub(super) wanted: watch::Sender<Arc<BTreeSet<SecretName>>>,
 }
-
-/// A resource, by kind and key.
-type Key = (&'static str, Arc<str>);
 
 /// A status that is to be written.
 struct Due {
@@ -77,7 +75,8 @@ impl Writer<'_> {
             }
             let verdicts = self.verdicts.borrow_and_update().clone();
             self.want_secrets(&verdicts);
-            if *self.holds.borrow_and_update() && !self.write_all(&verdicts, &mut written).await {
+            self.holds.mark_unchanged();
+            if self.until().is_some() && !self.write_all(&verdicts, &mut written).await {
                 again = Some(Instant::now() + limits::REFUSED);
             }
         }
@@ -125,16 +124,20 @@ impl Writer<'_> {
     fn attempt(&self, due: Due) -> BoxFuture<'_, (Due, Result<(), String>)> {
         Box::pin(async move {
             // It may be somebody else's turn by now.
-            let holds = *self.holds.borrow();
-            let outcome = match holds {
-                true => self.write(&due.verdict, &due.status).await,
-                false => Err("the Lease was lost".to_owned()),
+            let outcome = match self.until() {
+                Some(until) => self.write(&due.verdict, &due.status, until).await,
+                None => Err("the Lease was lost".to_owned()),
             };
             (due, outcome)
         })
     }
 
-    async fn write(&self, verdict: &Verdict, status: &Status) -> Result<(), String> {
+    /// Until when the Lease is ours, while it is.
+    fn until(&self) -> Option<Instant> {
+        self.holds.borrow().filter(|until| *until > Instant::now())
+    }
+
+    async fn write(&self, verdict: &Verdict, status: &Status, until: Instant) -> Result<(), String> {
         let resource = verdict.kind.resource();
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &verdict.namespace, &resource);
         let patch = json!({
@@ -144,12 +147,13 @@ impl Writer<'_> {
         });
         let parameters = PatchParams::apply(&format!("{REPORTER}-{}", self.reporter)).force();
         let (name, patch) = (&verdict.name, Patch::Apply(&patch));
-        match timeout(limits::ANSWER, api.patch_status(name, &parameters, &patch)).await {
+        let until = until.min(Instant::now() + limits::ANSWER);
+        match timeout_at(until, api.patch_status(name, &parameters, &patch)).await {
             Ok(Ok(_)) => Ok(()),
             // It was deleted meanwhile.
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
             Ok(Err(error)) => Err(cause(&error)),
-            Err(_) => Err(format!("no answer within {} s", limits::ANSWER.as_secs())),
+            Err(_) => Err("no answer in time".to_owned()),
         }
     }
 }
@@ -181,7 +185,7 @@ fn not_found(like: &Like) -> String {
 mod tests {
     use super::*;
     use crate::resources::status::State;
-    use crate::sources::resources::kinds::KINDS;
+    use crate::sources::resources::kinds::UPSTREAM;
 
     #[test]
     fn what_it_refers_to_and_is_not_there_is_a_warning() {
@@ -195,7 +199,7 @@ mod tests {
         };
         let secret: SecretName = ("shop".into(), "pets".into());
         let verdict = Verdict {
-            kind: &KINDS[0],
+            kind: &UPSTREAM,
             namespace: "shop".into(),
             name: "pets".into(),
             version: "1".into(),

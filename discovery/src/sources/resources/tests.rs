@@ -1,12 +1,12 @@
 //! What resources of a cluster come to, as they come and go.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use super::kinds::KINDS;
+use super::kinds::UPSTREAM;
 use super::view::View;
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
@@ -39,7 +39,7 @@ fn shown(view: &mut View) -> String {
 
 #[test]
 fn what_is_refused_stays_as_it_was_and_what_is_deleted_goes() {
-    let (kind, mut view) = (&KINDS[0], view());
+    let (kind, mut view) = (&UPSTREAM, view());
     view.put(kind, &upstream("a", hosts(1)));
     view.put(kind, &upstream("b", hosts(2)));
     view.put(kind, &upstream("c", hosts(70_000)));
@@ -49,10 +49,10 @@ fn what_is_refused_stays_as_it_was_and_what_is_deleted_goes() {
     view.gone(kind, &Arc::from("shop/a"));
     assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | shop/a");
     assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | ");
-    view.listed(kind, &BTreeSet::new());
+    view.listed("upstreams.gloo.solo.io", kind, &HashSet::new());
     assert_eq!(shown(&mut view), " |  | ");
-    assert!(view.unknown(kind));
-    assert!(!view.unknown(kind));
+    assert!(view.unknown("upstreams.gloo.solo.io", kind));
+    assert!(!view.unknown("upstreams.gloo.solo.io", kind));
     assert_eq!(shown(&mut view), " | upstreams.gloo.solo.io | ");
 }
 
@@ -61,8 +61,8 @@ fn each_has_a_verdict_with_what_it_refers_to() {
     let mut view = view();
     let tls = json!({"secretRef": {"name": "tls"}});
     let kube = json!({"serviceName": "pets", "serviceNamespace": "shop", "servicePort": 80});
-    view.put(&KINDS[0], &upstream("a", json!({"kube": kube, "sslConfig": tls})));
-    view.put(&KINDS[0], &upstream("b", json!({"kube": {"serviceName": "pets"}})));
+    view.put(&UPSTREAM, &upstream("a", json!({"kube": kube, "sslConfig": tls})));
+    view.put(&UPSTREAM, &upstream("b", json!({"kube": {"serviceName": "pets"}})));
     let verdicts: Vec<_> = view.verdicts().values().collect();
     assert_eq!(verdicts[0].secrets, [("shop".to_owned(), "tls".to_owned())]);
     assert_eq!(&*verdicts[0].like.as_ref().unwrap().key, "shop/pets:80");

@@ -1,17 +1,19 @@
 //! What the resources of a cluster say, and what is to be said of each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 
-use super::kinds::Kind;
-use super::watch::key_of;
+use super::kinds::{Kind, UPSTREAM};
 use crate::resources::fields::{Remark, Remarks, Severity};
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
 use crate::sources::hosts::{Like, Target, Written};
+use crate::sources::kubernetes::told::key_of;
+use crate::sources::kubernetes::view::namespace;
+use crate::sources::kubernetes::watch::tells_of;
 
 /// A Secret, by namespace and name.
 pub(super) type SecretName = (String, String);
@@ -32,8 +34,11 @@ pub(super) struct Verdict {
     pub(super) said: Option<Status>,
 }
 
-/// Of all resources, by kind and key.
-pub(super) type Verdicts = BTreeMap<(&'static str, Arc<str>), Arc<Verdict>>;
+/// A resource, by the plural of its kind and by key.
+pub(super) type Key = (&'static str, Arc<str>);
+
+/// Of all resources.
+pub(super) type Verdicts = BTreeMap<Key, Arc<Verdict>>;
 
 /// The resources of a cluster, as far as it was told of.
 pub(super) struct View {
@@ -41,7 +46,7 @@ pub(super) struct View {
     /// Whose statuses are ours.
     reporter: String,
     verdicts: Verdicts,
-    targets: BTreeMap<Arc<str>, Target>,
+    targets: BTreeMap<Key, Target>,
     /// Kinds that the server does not know.
     unknown: BTreeSet<String>,
     gone: Vec<Arc<str>>,
@@ -50,7 +55,7 @@ pub(super) struct View {
 impl View {
     /// Of a cluster of which an earlier run `held` these. Statuses under the namespace `reporter` are ours.
     pub(super) fn new(around: Surroundings, reporter: String, held: impl Iterator<Item = Target>) -> Self {
-        let targets = held.map(|target| (target.key.clone(), target)).collect();
+        let targets = held.map(|target| ((UPSTREAM.plural, target.key.clone()), target)).collect();
         let (verdicts, unknown, gone) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         Self { around, reporter, verdicts, targets, unknown, gone }
     }
@@ -60,7 +65,7 @@ impl View {
         self.unknown.remove(&kind.name());
         let mut remarks = Remarks::default();
         let target = (kind.read)(object, &self.around, &mut remarks);
-        let key = key_of(object);
+        let key = (kind.plural, key_of(object));
         let said = object.data.pointer("/status/statuses").and_then(|statuses| statuses.get(&self.reporter));
         let verdict = Verdict {
             kind,
@@ -73,7 +78,7 @@ impl View {
             secrets: target.as_ref().or(self.targets.get(&key)).map(|target| self.secrets(target)).unwrap_or_default(),
             said: said.and_then(|said| serde_json::from_value(said.clone()).ok()),
         };
-        self.verdicts.insert((kind.plural, key.clone()), Arc::new(verdict));
+        self.verdicts.insert(key.clone(), Arc::new(verdict));
         if let Some(target) = target {
             self.targets.insert(key, target);
         }
@@ -81,23 +86,27 @@ impl View {
 
     /// It was deleted.
     pub(super) fn gone(&mut self, kind: &'static Kind, key: &Arc<str>) {
-        self.verdicts.remove(&(kind.plural, key.clone()));
-        if self.targets.remove(key).is_some() {
-            self.gone.push(key.clone());
+        let key = (kind.plural, key.clone());
+        self.verdicts.remove(&key);
+        if self.targets.remove(&key).is_some() {
+            self.gone.push(key.1);
         }
     }
 
-    /// There are these, and no other. What they lack may be the server's loss, so it is not said to be gone for certain.
-    pub(super) fn listed(&mut self, kind: &'static Kind, keys: &BTreeSet<Arc<str>>) {
+    /// The watch of this name tells of these, and of no other. What they lack may be the server's loss, so it is not said to be gone for
+    /// certain.
+    pub(super) fn listed(&mut self, watch: &str, kind: &'static Kind, keys: &HashSet<Arc<str>>) {
         self.unknown.remove(&kind.name());
-        self.verdicts.retain(|(plural, key), _| *plural != kind.plural || keys.contains(key));
-        self.targets.retain(|key, _| keys.contains(key));
+        let stays =
+            |(plural, key): &Key| *plural != kind.plural || !tells_of(watch, namespace(key)) || keys.contains(key);
+        self.verdicts.retain(|key, _| stays(key));
+        self.targets.retain(|key, _| stays(key));
     }
 
     /// The server knows no such kind, so there is none. Returns whether that is news.
-    pub(super) fn unknown(&mut self, kind: &'static Kind) -> bool {
+    pub(super) fn unknown(&mut self, watch: &str, kind: &'static Kind) -> bool {
         let is_news = !self.unknown.contains(&kind.name());
-        self.listed(kind, &BTreeSet::new());
+        self.listed(watch, kind, &HashSet::new());
         self.unknown.insert(kind.name());
         is_news
     }

@@ -1,75 +1,46 @@
-//! The watch of one kind of resource, as what is there and what is gone.
+//! The watches of all kinds of resources, each in one namespace or in all.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::{BoxStream, SelectAll, select_all};
 use kube::core::DynamicObject;
-use kube::runtime::watcher::{self, Error, Event};
-use kube::{Api, Client, ResourceExt};
+use kube::runtime::watcher;
+use kube::{Api, Client};
 
-use super::kinds::Kind;
-use crate::sources::kubernetes::steady;
+use super::kinds::{KINDS, Kind};
+use crate::sources::kubernetes::told::{self, Told};
+use crate::sources::kubernetes::watch::{Name, name};
 
-/// What a watch says.
-#[derive(Debug)]
-pub(super) enum Said {
-    There(Box<DynamicObject>),
-    Gone(Arc<str>),
-    /// All has been told of: these keys, and no other.
-    Listed(BTreeSet<Arc<str>>),
-    /// The server knows no such kind.
-    Unknown,
-    Failed(String),
-}
+/// What the watch of this name, which is of that kind, was told.
+pub(super) type Said = (Name, &'static Kind, Told<DynamicObject>);
 
-/// Watches the resources of `kind`.
-pub(super) fn resources(
-    kind: &'static Kind,
-    client: Client,
-    config: watcher::Config,
-) -> BoxStream<'static, (&'static Kind, Said)> {
-    let api: Api<DynamicObject> = Api::all_with(client, &kind.resource());
-    let mut listed = BTreeSet::new();
-    let said = steady::events(api, config).flat_map(move |event| {
-        let said = match event {
-            Err(error) if is_unknown(&error) => vec![Said::Unknown],
-            Err(error) => vec![Said::Failed(cause(&error))],
-            Ok(Event::Init) => {
-                listed.clear();
-                Vec::new()
-            }
-            Ok(Event::InitApply(object)) => {
-                listed.insert(key_of(&object));
-                vec![Said::There(Box::new(object))]
-            }
-            Ok(Event::Apply(object)) => vec![Said::There(Box::new(object))],
-            Ok(Event::Delete(object)) => vec![Said::Gone(key_of(&object))],
-            Ok(Event::InitDone) => vec![Said::Listed(std::mem::take(&mut listed))],
-        };
-        stream::iter(said).map(move |said| (kind, said))
-    });
-    said.boxed()
-}
-
-/// The key of a resource, as that of one in a file.
-pub(super) fn key_of(object: &DynamicObject) -> Arc<str> {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any()).into()
-}
-
-fn is_unknown(error: &Error) -> bool {
-    let (Error::InitialListFailed(error) | Error::WatchStartFailed(error) | Error::WatchFailed(error)) = error else {
-        return false;
+/// Every watch in these `namespaces`, in all where there is none, by name.
+pub(super) fn names(namespaces: &[String]) -> Vec<(Name, &'static Kind, Option<&str>)> {
+    let each: Vec<_> = match namespaces {
+        [] => vec![None],
+        only => only.iter().map(|namespace| Some(&**namespace)).collect(),
     };
-    matches!(error, kube::Error::Api(status) if status.code == 404)
+    let of = |kind: &'static Kind| {
+        let each = each.clone();
+        each.into_iter().map(move |namespace| (name(&kind.name(), namespace), kind, namespace))
+    };
+    KINDS.iter().copied().flat_map(of).collect()
 }
 
-/// A failure in the words of its last cause, which is the server's.
-pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+/// What all of them are told.
+pub(super) fn all(
+    client: &Client,
+    config: &watcher::Config,
+    namespaces: &[String],
+) -> SelectAll<BoxStream<'static, Said>> {
+    let watch = |(name, kind, namespace): (Name, &'static Kind, Option<&str>)| {
+        let (client, resource) = (client.clone(), kind.resource());
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
+        told::objects(api, config.clone()).map(move |told| (Arc::clone(&name), kind, told)).boxed()
+    };
+    select_all(names(namespaces).into_iter().map(watch))
 }

@@ -37,11 +37,19 @@ fn a_role_in_each_namespace_of_the_list_is_enough() {
         let rules = json!([
             {"apiGroups": [""], "resources": ["services"], "verbs": verbs},
             {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": verbs},
+            {"apiGroups": ["gloo.solo.io"], "resources": ["upstreams"], "verbs": verbs},
         ]);
+        cluster.define_upstreams().await;
+        for namespace in ["sea", "lake", "pond"] {
+            let host = json!({"static": {"hosts": [{"addr": ADDRESSES[1], "port": PORT}]}});
+            let upstream = json!({"apiVersion": "gloo.solo.io/v1", "kind": "Upstream", "metadata": {"name": format!("{namespace}-raft")}, "spec": host});
+            cluster.create("/apis/gloo.solo.io/v1", namespace, "upstreams", upstream).await;
+        }
         cluster.allow_in("sea", "reader", rules.clone()).await;
         let file = "kubernetes: {namespaces: [sea, lake], serviceSelector: tier=web}\n";
         let (daemon, _file) = configured(&network, &cluster, "reader", file).await;
         daemon.until_functions("sea-ship-80", ["sail"]).await;
+        daemon.until_functions("sea-raft", ["sail"]).await;
         let forbids = |source: &Value| {
             let part =
                 |name: &str| source["failingParts"][name]["message"].as_str().unwrap_or_default().contains("forbidden");
@@ -53,8 +61,9 @@ fn a_role_in_each_namespace_of_the_list_is_enough() {
 
         cluster.allow_in("lake", "reader", rules).await;
         wait::until("lake is read", wait::START, || daemon.upstream("lake-ship-80")).await;
+        daemon.until_functions("lake-raft", ["sail"]).await;
         let all = daemon.list("/api/v1/upstreams").await.unwrap();
-        assert_eq!(all.len(), 2, "{all:?}");
+        assert_eq!(all.len(), 4, "{all:?}");
     });
 }
 
