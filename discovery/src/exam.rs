@@ -208,7 +208,8 @@ fn in_kubernetes() -> BoxFuture<'static, Stage> {
 fn in_resources() -> BoxFuture<'static, Stage> {
     Box::pin(async {
         let (server, place) = api_server().await;
-        let source = Box::new(resources::Resources::new("", place, plugins::Keyring::default()));
+        let source =
+            Box::new(resources::Resources::new("", place, plugins::Keyring::default(), kubernetes::Scope::default()));
         let listed = |name: &str| (format!("gloo-system/{name}"), name.to_owned());
         Stage { source, listed, fail: Box::new(move || drop(server)) }
     })

@@ -268,8 +268,8 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
     };
     let source = |place: Place| {
-        let resources = Resources::new(place.instance(), place.clone(), settings.keyring.clone())
-            .within(settings.kubernetes.namespaces.clone());
+        let resources =
+            Resources::new(place.instance(), place.clone(), settings.keyring.clone(), settings.kubernetes.clone());
         let id = SourceId::new("kubernetes", place.instance());
         let services = Kubernetes::new(id, place).within(settings.kubernetes.clone());
         [Box::new(services.holding(settings.documents.clone())) as Box<dyn Source>, Box::new(resources)]

@@ -15,6 +15,8 @@ use crate::sources::hosts::{At, Host, Like, Target};
 const ANNOTATION: &str = "portolan.dev/";
 /// The port whose hosts speak TLS unless `useTls` says something else.
 const TLS_PORT: u16 = 443;
+/// Where the keyring never has anything: what has its certificates there is not called.
+const NOWHERE: &str = "nowhere";
 
 /// The upstream that `spec`, read from `field`, describes.
 pub(super) fn described(
@@ -29,6 +31,7 @@ pub(super) fn described(
     made.rest_base_path = spec.rest.as_ref().and_then(|rest| rest.base_path.as_deref()).map(without_slash);
     made.tls = spec.ssl_config.as_ref().map(|ssl| ssl.tls());
     let namespace = metadata.namespace.as_deref();
+    confine(&mut made, around, field, remarks);
     if let Some(secret) = spec.ssl_config.as_ref().and_then(|ssl| ssl.secret_ref.as_ref()) {
         let name = named(secret, namespace, around, field, &["sslConfig", "secretRef"], remarks);
         made.tls.get_or_insert_default().secret = Some(name);
@@ -149,8 +152,24 @@ fn named(
         let path = place.join(".");
         remarks.warning(field.place(place), format!("spec.{path}: Secrets are read for resources of a cluster alone"));
     }
-    let namespace = secret.namespace.as_deref().or(namespace).unwrap_or("default");
-    format!("{}/{namespace}/{}", around.secrets.as_deref().unwrap_or("nowhere"), secret.name)
+    let own = namespace.unwrap_or("default");
+    let namespace = secret.namespace.as_deref().unwrap_or(own);
+    let refused = around.scope.as_ref().and_then(|scope| scope.secrets_of(namespace, own).err());
+    let place_of = around.secrets.as_deref().filter(|_| refused.is_none()).unwrap_or(NOWHERE);
+    if let Some(reason) = refused {
+        let path = place.join(".");
+        remarks.warning(field.place(place), format!("spec.{path}: the Secret {namespace}/{} {reason}", secret.name));
+    }
+    format!("{place_of}/{namespace}/{}", secret.name)
+}
+
+/// Lets nobody call what would be verified by a file that may not be read.
+fn confine(made: &mut UpstreamSpec, around: &Surroundings, field: &Field<'_>, remarks: &mut Remarks) {
+    let Some((scope, tls)) = around.scope.as_ref().zip(made.tls.as_mut()) else { return };
+    let Some(Err(reason)) = tls.root_ca.as_deref().map(|file| scope.root_ca(file)) else { return };
+    let at = field.place(&["sslConfig", "sslFiles", "rootCa"]);
+    remarks.warning(at, format!("spec.sslConfig.sslFiles.rootCa: {reason}; nobody calls it"));
+    (tls.root_ca, tls.secret) = (None, Some(NOWHERE.to_owned()));
 }
 
 fn says(service: Option<&ServiceSpec>, made: &mut UpstreamSpec) {

@@ -13,6 +13,7 @@ use crate::resources::fields::{Field, Fields, Remarks};
 use crate::resources::node::{At, Node};
 use crate::resources::shape::Shape;
 use crate::sources::hosts::Target;
+use crate::sources::kubernetes::Scope;
 
 pub(crate) use types::Spec;
 
@@ -32,6 +33,8 @@ pub(crate) struct Surroundings {
     pub(crate) cluster: Option<Arc<str>>,
     /// What the names of Secrets begin with on the keyring; without this there are none.
     pub(crate) secrets: Option<Arc<str>>,
+    /// What may be referred to; without this, whatever the machine has.
+    pub(crate) scope: Option<Arc<Scope>>,
 }
 
 /// What a document says of an upstream, beside its spec.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use catalog::model::{Protocol, Tls, UpstreamSpec};
 
 use super::config_maps::Document;
+use super::scope::Scope;
 use crate::documents::SCHEME;
 use crate::resources::upstream::overlay::{self, Overlay};
 use crate::sources::hints;
@@ -46,6 +47,7 @@ impl Annotations {
     pub(super) fn read(
         annotations: &BTreeMap<String, String>,
         namespace: &str,
+        scope: &Scope,
         spec: &mut UpstreamSpec,
         mut complain: impl FnMut(&str, String),
     ) -> Self {
@@ -55,7 +57,7 @@ impl Annotations {
             let result = match (annotation.strip_prefix(OURS), annotation.strip_prefix(GLOO)) {
                 (Some("openapi"), _) if value.starts_with(SCHEME) => read.held(namespace, &value[SCHEME.len()..]),
                 (Some(hint), _) => hints::apply(spec, hint, value).map_err(|fault| vec![fault]),
-                (_, Some(name)) => read.gloo(name, value),
+                (_, Some(name)) => read.gloo(name, value, scope),
                 (None, None) => Ok(()),
             };
             result.err().into_iter().flatten().for_each(|fault| complain(annotation, fault));
@@ -68,28 +70,36 @@ impl Annotations {
         Ok(())
     }
 
-    fn gloo(&mut self, name: &str, value: &str) -> Result<(), Vec<String>> {
+    fn gloo(&mut self, name: &str, value: &str, scope: &Scope) -> Result<(), Vec<String>> {
         let flag = || value.parse().map_err(|_| vec![format!("{value:?} is neither true nor false")]);
         match name {
             "discover" => self.discover = flag()?,
             "h2_service" => self.http2 = Some(flag()?),
             "upstream_config.deep_merge" => self.deep = flag()?,
             "upstream_config" => {
-                let (config, remarks) = overlay::read(value);
+                let (mut config, mut remarks) = overlay::read(value);
+                let file = config.tls.as_mut().map(|tls| &mut tls.root_ca);
+                remarks.extend(file.and_then(|file| confine(file, scope)));
                 self.config = config;
                 return if remarks.is_empty() { Ok(()) } else { Err(remarks) };
             }
             // We never show a certificate, which is what it asks for.
             "sslService.oneWayTls" => {}
-            "sslService.rootCa" => self.ssl(value, true),
+            "sslService.rootCa" => {
+                let (port, file) = by_port(value);
+                let mut root_ca = Some(file.to_owned());
+                let refused = confine(&mut root_ca, scope);
+                self.ssl.push(Ssl { port, root_ca });
+                return refused.map_or(Ok(()), |reason| Err(vec![reason]));
+            }
             "sslService.secret" => {
-                self.ssl(value, false);
+                self.ssl(value);
                 return Err(vec![
                     "TLS is spoken; Secrets are not read yet, so the machine's own authorities verify it".into(),
                 ]);
             }
             "sslService.tlsCert" | "sslService.tlsKey" => {
-                self.ssl(value, false);
+                self.ssl(value);
                 return Err(vec!["TLS is spoken; certificates of our own are not sent yet".into()]);
             }
             _ => {}
@@ -97,10 +107,8 @@ impl Annotations {
         Ok(())
     }
 
-    fn ssl(&mut self, value: &str, is_root: bool) {
-        let by_port = value.split_once(':').and_then(|(port, rest)| Some((port.parse().ok()?, rest)));
-        let (port, value) = by_port.map_or((None, value), |(port, rest)| (Some(port), rest));
-        self.ssl.push(Ssl { port, root_ca: is_root.then(|| value.to_owned()) });
+    fn ssl(&mut self, value: &str) {
+        self.ssl.push(Ssl { port: by_port(value).0, root_ca: None });
     }
 
     /// Lays what is said over `spec`, the upstream of `port`, which speaks `by_port` as far as that itself says.
@@ -136,6 +144,19 @@ impl Annotations {
     }
 }
 
+/// `443:VALUE` means one port.
+fn by_port(value: &str) -> (Option<u16>, &str) {
+    let one = value.split_once(':').and_then(|(port, rest)| Some((Some(port.parse().ok()?), rest)));
+    one.unwrap_or((None, value))
+}
+
+/// Takes away a file that may not be read, and says why.
+fn confine(file: &mut Option<String>, scope: &Scope) -> Option<String> {
+    let reason = scope.root_ca(file.as_deref()?).err()?;
+    *file = None;
+    Some(format!("{reason}; TLS is spoken, and the machine's own authorities verify it"))
+}
+
 fn over_tls(protocol: Option<Protocol>) -> Protocol {
     match protocol {
         Some(Protocol::Grpc | Protocol::Grpcs) => Protocol::Grpcs,
@@ -151,7 +172,8 @@ mod tests {
     fn laid(said: &[(&str, &str)], by_port: Option<Protocol>) -> (UpstreamSpec, Vec<String>) {
         let annotations = said.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (mut spec, mut complaints) = (UpstreamSpec::default(), Vec::new());
-        let read = Annotations::read(&annotations, "shop", &mut spec, |which, fault| {
+        let scope = Scope { root_ca_folder: Some("/ca".into()), ..Scope::default() };
+        let read = Annotations::read(&annotations, "shop", &scope, &mut spec, |which, fault| {
             complaints.push(format!("{which}: {fault}"))
         });
         read.lay_over(&mut spec, 443, by_port);
@@ -190,9 +212,12 @@ mod tests {
     #[test]
     fn ssl_service_is_for_all_ports_or_for_one() {
         let ca = "gloo.solo.io/sslService.rootCa";
-        check(&[(ca, "/ca.pem")], None, Some(Protocol::Https), Some(root("/ca.pem")), &[]);
-        check(&[(ca, "443:/ca.pem")], Some(Protocol::Grpc), Some(Protocol::Grpcs), Some(root("/ca.pem")), &[]);
-        check(&[(ca, "8443:/ca.pem")], Some(Protocol::Http), Some(Protocol::Http), None, &[]);
+        check(&[(ca, "/ca/a.pem")], None, Some(Protocol::Https), Some(root("/ca/a.pem")), &[]);
+        check(&[(ca, "443:/ca/a.pem")], Some(Protocol::Grpc), Some(Protocol::Grpcs), Some(root("/ca/a.pem")), &[]);
+        check(&[(ca, "8443:/ca/a.pem")], Some(Protocol::Http), Some(Protocol::Http), None, &[]);
+        check(&[(ca, "/etc/a.pem")], None, Some(Protocol::Https), None, &["must be in /ca"]);
+        let config = ("gloo.solo.io/upstream_config", r#"{"sslConfig": {"sslFiles": {"rootCa": "/ca/../a"}}}"#);
+        check(&[config], None, Some(Protocol::Https), None, &["must be in /ca"]);
         check(
             &[("gloo.solo.io/sslService.secret", "443:tls")],
             None,
@@ -220,7 +245,7 @@ mod tests {
         assert_eq!(spec.labels["a"], "b");
         assert_eq!(complaints, ["gloo.solo.io/upstream_config: useHttp2: is known and has no effect yet"]);
 
-        let ca = ("gloo.solo.io/sslService.rootCa", "/ca.pem");
+        let ca = ("gloo.solo.io/sslService.rootCa", "/ca/a.pem");
         let named = Tls { server_name: Some("api".into()), ..Tls::default() };
         let sni = (config, r#"{"sslConfig": {"sni": "api"}}"#);
         check(&[sni, ca], None, Some(Protocol::Https), Some(named.clone()), &[]);
@@ -229,7 +254,7 @@ mod tests {
             &[sni, ca, deep],
             None,
             Some(Protocol::Https),
-            Some(Tls { server_name: named.server_name, ..root("/ca.pem") }),
+            Some(Tls { server_name: named.server_name, ..root("/ca/a.pem") }),
             &[],
         );
 

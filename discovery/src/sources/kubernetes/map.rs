@@ -67,7 +67,7 @@ pub(super) fn key(namespace: Option<&str>, name: Option<&str>) -> Arc<str> {
 impl Service {
     /// What `service` says of itself.
     pub(super) fn of(service: core::Service, scope: &Scope) -> Self {
-        let mut made = Self::registered(service.metadata);
+        let mut made = Self::registered(service.metadata, scope);
         let spec = service.spec.unwrap_or_default();
         let families = spec.ip_families.as_deref().unwrap_or_default();
         made.prefers_ipv6 = families.first().is_some_and(|family| family == "IPv6");
@@ -85,7 +85,7 @@ impl Service {
         labels: BTreeMap<String, String>,
         scope: &Scope,
     ) -> Self {
-        let mut made = Self::registered(metadata);
+        let mut made = Self::registered(metadata, scope);
         made.spec.labels.extend(labels);
         made.spec.sole_function = Some(function);
         let called = made.is_selected(scope).and(url).and_then(|url| made.at(&url));
@@ -96,7 +96,7 @@ impl Service {
     }
 
     /// What is said of it without its spec.
-    fn registered(metadata: ObjectMeta) -> Self {
+    fn registered(metadata: ObjectMeta, scope: &Scope) -> Self {
         let namespace: Arc<str> = metadata.namespace.unwrap_or_default().into();
         let name = metadata.name.unwrap_or_default();
         let mut left_out = BTreeMap::new();
@@ -113,7 +113,8 @@ impl Service {
             let all = left_out.entry(at).or_default();
             *all = if all.is_empty() { fault } else { format!("{all}; {fault}") };
         };
-        let annotations = Annotations::read(&metadata.annotations.unwrap_or_default(), &namespace, &mut spec, complain);
+        let all = metadata.annotations.unwrap_or_default();
+        let annotations = Annotations::read(&all, &namespace, scope, &mut spec, complain);
         let (ports, outside, prefers_ipv6) = (Vec::new(), None, false);
         Self { namespace, name, spec, annotations, ports, outside, prefers_ipv6, left_out }
     }

@@ -35,7 +35,7 @@ use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
 use super::kubernetes::told::Told;
 use super::kubernetes::watch::Name;
-use super::kubernetes::{Place, limits as usual};
+use super::kubernetes::{Place, Scope, limits as usual};
 use crate::resources::upstream::Surroundings;
 use crate::{Reports, Source, SourceError};
 
@@ -51,20 +51,18 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Of the cluster at `place`, whose Services the source `kubernetes` of this `instance` lists. Puts what Secrets hold on `keyring`.
-    pub fn new(instance: &str, place: Place, keyring: Keyring) -> Self {
+    /// Of the cluster at `place`, whose Services the source `kubernetes` of this `instance` lists. Puts what Secrets hold on `keyring`, as far
+    /// as `scope` lets resources refer to them.
+    pub fn new(instance: &str, place: Place, keyring: Keyring, scope: Scope) -> Self {
         let cluster = SourceId::new("kubernetes", instance);
+        let namespaces = scope.namespaces.clone();
         let around = Surroundings {
             cluster: Some(instance.into()),
             secrets: Some(cluster.to_string().replace('/', "-").into()),
+            scope: Some(scope.into()),
         };
         let id = SourceId::new("static", &cluster.to_string());
-        Self { id, place, namespaces: Vec::new(), around, keyring, lookup: hosts::system() }
-    }
-
-    /// The same, of these namespaces alone, if there are any.
-    pub fn within(self, namespaces: Vec<String>) -> Self {
-        Self { namespaces, ..self }
+        Self { id, place, namespaces, around, keyring, lookup: hosts::system() }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {

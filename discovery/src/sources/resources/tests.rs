@@ -24,7 +24,12 @@ fn hosts(port: u32) -> Value {
 }
 
 fn view() -> View {
-    let around = Surroundings { cluster: Some("".into()), secrets: Some("kubernetes".into()) };
+    within(json!({}))
+}
+
+fn within(scope: Value) -> View {
+    let scope = Some(Arc::new(serde_json::from_value(scope).unwrap()));
+    let around = Surroundings { cluster: Some("".into()), secrets: Some("kubernetes".into()), scope };
     View::new(around, "system".into(), std::iter::empty())
 }
 
@@ -69,4 +74,35 @@ fn each_has_a_verdict_with_what_it_refers_to() {
     assert_eq!(verdicts[0].said, Some(Status { reported_by: "portolan".into(), ..Status::of(&[]) }));
     let messages: Vec<_> = verdicts[1].remarks.iter().map(|remark| remark.message.as_str()).collect();
     assert_eq!(messages, ["spec.kube.serviceNamespace: is missing", "spec.kube.servicePort: is missing"]);
+}
+
+#[test]
+fn what_it_may_not_refer_to_is_not_read_and_it_is_called_by_nobody() {
+    let check = |scope: Value, ssl: Value, wanted: &str| {
+        let mut view = within(scope);
+        let mut spec = hosts(443);
+        spec["sslConfig"] = ssl;
+        view.put(&UPSTREAM, &upstream("a", spec));
+        let tls = view.written().targets.remove(0).spec.tls.unwrap();
+        let verdict = view.verdicts().values().next().unwrap();
+        let warnings: Vec<_> = verdict.remarks.iter().map(|remark| remark.message.as_str()).collect();
+        let from = [tls.root_ca, tls.secret].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        assert_eq!(format!("{from} | {} | {}", verdict.secrets.len(), warnings.join("; ")), wanted);
+    };
+    let other = json!({"secretRef": {"name": "tls", "namespace": "sea"}});
+    check(
+        json!({}),
+        other.clone(),
+        "nowhere/sea/tls | 0 | spec.sslConfig.secretRef: the Secret sea/tls is of another namespace, and \
+         kubernetes.secretNamespaces does not list sea: nobody calls it",
+    );
+    check(json!({"secretNamespaces": ["sea"]}), other, "kubernetes/sea/tls | 1 | ");
+    let file = json!({"sslFiles": {"rootCa": "/ca/mine.pem"}});
+    check(
+        json!({}),
+        file.clone(),
+        "nowhere | 0 | spec.sslConfig.sslFiles.rootCa: kubernetes.rootCaFolder names no folder for such files; a Secret with ca.crt \
+         needs none; nobody calls it",
+    );
+    check(json!({"rootCaFolder": "/ca"}), file, "/ca/mine.pem | 0 | ");
 }
