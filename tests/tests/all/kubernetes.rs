@@ -50,12 +50,17 @@ async fn until_answering(daemon: &Daemon, upstream: &str, wanted: &[&str]) {
 }
 
 async fn until_source(daemon: &Daemon, what: &str, fact: impl Fn(&Value) -> bool) {
+    until_source_of(daemon, "kubernetes", what, fact).await;
+}
+
+/// Of the source whose name begins so.
+async fn until_source_of(daemon: &Daemon, begin: &str, what: &str, fact: impl Fn(&Value) -> bool) {
     wait::until(what, wait::START, || async {
         let sources = http::get(&format!("{}/api/v1/sources", daemon.admin)).await?;
         let sources = sources["items"].as_array().cloned().unwrap_or_default();
         let source = sources
             .into_iter()
-            .find(|source| source["source"].as_str().is_some_and(|id| id.starts_with("kubernetes")))
+            .find(|source| source["source"].as_str().is_some_and(|id| id.starts_with(begin)))
             .unwrap_or_default();
         if fact(&source) { Ok(()) } else { Err(source.to_string()) }
     })

@@ -13,6 +13,9 @@
 {{- end -}}
 {{- $port := ternary "" (printf ":%d" (int .Values.service.port)) (eq (int .Values.service.port) 80) -}}
 {{- $usual := dict "publicUrl" (printf "http://%s.%s.svc%s" $name .Release.Namespace $port) "warmup" 60 "drainDelay" 5 "grace" 30 "logFormat" "json" "accessLog" "json" -}}
+{{- with .Values.watchNamespaces -}}
+{{- $_ := set $usual "kubernetes" (dict "namespaces" .) -}}
+{{- end -}}
 {{- $pods := dict
     "gateway" "0.0.0.0:8080"
     "admin" "0.0.0.0:8081"

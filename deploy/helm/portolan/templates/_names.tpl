@@ -36,3 +36,27 @@ subjects:
   name: {{ include "portolan.account" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/* What the daemon may do in every namespace that it watches. */}}
+{{- define "portolan.rules" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [gloo.solo.io]
+  resources: [upstreams]
+  verbs: [list, watch]
+- apiGroups: [gloo.solo.io]
+  resources: [upstreams/status]
+  verbs: [patch]
+- apiGroups: [serving.knative.dev]
+  resources: [services]
+  verbs: [list, watch]
+{{- if .Values.rbac.documents }}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch]
+{{- end }}
+{{- end -}}

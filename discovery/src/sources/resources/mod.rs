@@ -34,7 +34,8 @@ use self::watch::Said;
 use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
 use super::kubernetes::told::Told;
-use super::kubernetes::watch::Name;
+use super::kubernetes::view::namespace;
+use super::kubernetes::watch::{Name, tells_of};
 use super::kubernetes::{Place, Scope, limits as usual};
 use crate::resources::upstream::Surroundings;
 use crate::{Reports, Source, SourceError};
@@ -73,6 +74,8 @@ impl Resources {
         let reporter = client.default_namespace().to_owned();
         let held = reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
         let held = reports.held().into_iter().map(Target::from).chain(held);
+        // Of a namespace that is watched no more nothing is in force.
+        let held = held.filter(|held| names.iter().any(|name| tells_of(name, namespace(&held.key))));
         let (verdicts, judged) = channel::channel(Arc::default());
         let (wanted, wants) = channel::channel(Arc::default());
         let (known, secrets) = channel::channel(Arc::default());

@@ -54,7 +54,9 @@ fn what_is_refused_stays_as_it_was_and_what_is_deleted_goes() {
     view.gone(kind, &Arc::from("shop/a"));
     assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | shop/a");
     assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | ");
-    view.listed("upstreams.gloo.solo.io", kind, &HashSet::new());
+    view.listed("upstreams.gloo.solo.io in sea", kind, &HashSet::new());
+    assert_eq!(shown(&mut view), "b:2 | Upstream shop/c | ");
+    view.listed("upstreams.gloo.solo.io in shop", kind, &HashSet::new());
     assert_eq!(shown(&mut view), " |  | ");
     assert!(view.unknown("upstreams.gloo.solo.io", kind));
     assert!(!view.unknown("upstreams.gloo.solo.io", kind));

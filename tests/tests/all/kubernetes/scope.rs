@@ -7,7 +7,7 @@ use harness::network::{self, ADDRESSES, Network};
 use harness::{http, wait};
 use serde_json::{Value, json};
 
-use super::{PORT, daemon, pod, service, until_source};
+use super::{PORT, daemon, pod, service, until_source, until_source_of};
 
 /// A daemon that may do what `user` may, with the configuration `file`.
 async fn configured(network: &Network, cluster: &Cluster, user: &str, file: &str) -> (Daemon, tempfile::NamedTempFile) {
@@ -56,6 +56,11 @@ fn a_role_in_each_namespace_of_the_list_is_enough() {
             part("services in lake") && part("namespaces in sea") && !part("services in sea") && source["state"] == "ok"
         };
         until_source(&daemon, "the source says what it may not read", forbids).await;
+        let of_resources = |source: &Value| {
+            let part = source["failingParts"]["upstreams.gloo.solo.io in lake"]["message"].as_str().unwrap_or_default();
+            source["state"] == "ok" && part.contains("forbidden")
+        };
+        until_source_of(&daemon, "static=", "resources of one namespace go on without the other's", of_resources).await;
         let told = daemon.done(&["why", "sea/wreck"]).await;
         assert!(told.contains("kubernetes.serviceSelector, tier=web, does not select it"), "{told}");
 
