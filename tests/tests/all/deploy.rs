@@ -1,6 +1,8 @@
 //! What `deploy/kubernetes` and the chart say, against a real API server: it takes all of it, and a pod of it needs no more rights,
 //! files and users than it gets.
 
+mod rights;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,8 +56,9 @@ fn source(sources: &Value) -> Value {
     all.into_iter().find(|source| source["source"] == "kubernetes").unwrap_or_default()
 }
 
-/// Runs a pod as the manifests have it, and sees that it does what it is for.
-async fn works(cluster: &Cluster, pod: &Value) {
+/// Runs a pod as the manifests have it, and sees that it does what it is for; with the resources of a namespace, if it may read them.
+async fn works(cluster: &Cluster, pod: &Value, resources: Option<&str>) {
+    let own = pod["metadata"]["namespace"].as_str().unwrap();
     let pod = Pod::run(cluster, pod).await;
     pod.ready().await;
     pod.until("/api/v1/functions?upstream=sea-ship-80", "read-it", "the function is found", |found| {
@@ -67,6 +70,9 @@ async fn works(cluster: &Cluster, pod: &Value) {
         source["state"] == "ok" && source["failingParts"].is_null()
     })
     .await;
+    if let Some(namespace) = resources {
+        rights::are_used(cluster, &pod, own, namespace).await;
+    }
     let call = async |token: &str| pod.get("gateway", "/fn/sea-ship-80/sail", ("portolan-token", token)).await.unwrap();
     assert_eq!((call("call-it").await.status, call("read-it").await.status), (200, 401));
     let about = pod.get("admin", "/api/v1/", ("authorization", "Bearer read-it")).await.unwrap();
@@ -146,7 +152,8 @@ fn the_manifests_are_taken_and_their_pod_needs_no_more_than_they_give() {
             checked.process.ended().ok_or("it is being checked")
         });
         assert!(ended.await.success(), "{}", checked.process.output());
-        works(&cluster, &pod).await;
+        rights::prepare(&cluster, "portolan").await;
+        works(&cluster, &pod, Some("portolan")).await;
         for resource in ["namespaces", "endpointslices"] {
             says_what_it_may_not(&cluster, &pod, resource).await;
         }
@@ -179,9 +186,13 @@ fn the_image_is_that_of_this_version() {
 }
 
 /// What is installed with these values: a name, and the values.
-const CHART: [(&str, &str); 4] = [
+const CHART: [(&str, &str); 5] = [
     ("usual", "{}"),
-    ("kept", "persistence: {enabled: true, size: 1Gi, storageClass: fast}\nreplicas: 3"),
+    (
+        "kept",
+        "persistence: {enabled: true, size: 1Gi, storageClass: fast}\nreplicas: 3\nrbac: {secrets: [sea], documents: true}",
+    ),
+    ("narrow", "watchNamespaces: [sea]\nrbac: {secrets: [sea], documents: true}"),
     ("open", "functionUrls: {access: open, hostnames: [fn.example.com]}\ntokens: {existingSecret: mine}"),
     (
         "all",
@@ -190,7 +201,7 @@ image: {repository: registry.example.com/portolan, tag: '1', pullSecrets: [regis
 service: {type: LoadBalancer, port: 8080, annotations: {example.com/scheme: internal}}
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::123456789012:role/portolan'}}
 rbac: {secrets: [default, kube-system], documents: true}
-networkPolicy: {enabled: true}
+networkPolicy: {enabled: true, adminFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
 podDisruptionBudget: {enabled: false}
 env: [{name: AWS_REGION, value: eu-central-1}]
 volumes: [{name: scratch, emptyDir: {}}]
@@ -229,9 +240,16 @@ fn the_chart_is_taken_with_all_its_values_and_its_pod_works() {
 
         let known = json!({"admin": "d3JpdGUtaXQ=", "read": "cmVhZC1pdA==", "call": "Y2FsbC1pdA=="});
         cluster.patch(tokens, json!({"data": known})).await;
-        works(&cluster, &made_pod(&cluster, "usual").await).await;
-        cluster.patch("/api/v1/namespaces/kept/secrets/kept-portolan-tokens", json!({"data": known})).await;
-        works(&cluster, &made_pod(&cluster, "kept").await).await;
+        works(&cluster, &made_pod(&cluster, "usual").await, None).await;
+        rights::prepare(&cluster, "sea").await;
+        for release in ["kept", "narrow"] {
+            let tokens = format!("/api/v1/namespaces/{release}/secrets/{release}-portolan-tokens");
+            cluster.patch(&tokens, json!({"data": known})).await;
+            works(&cluster, &made_pod(&cluster, release).await, Some("sea")).await;
+        }
+        let everywhere = cluster.object(&format!("{ROLES}/narrow-narrow-portolan")).await["rules"].clone();
+        let labels = json!([{"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["sea"], "verbs": ["list", "watch"]}]);
+        assert_eq!(everywhere, labels, "it may read nothing else than the label of its namespace outside of that");
     });
 }
 
