@@ -12,6 +12,8 @@ pub mod eligibility;
 #[cfg(test)]
 mod exam;
 pub mod fetch;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod policy;
 pub mod prober;
 pub mod registry;

@@ -11,6 +11,7 @@ mod function_urls;
 mod instances;
 mod lambda_answers;
 mod records;
+mod resources;
 
 pub use arguments::arguments;
 pub use backups::backups;
@@ -20,6 +21,7 @@ pub use function_urls::function_urls;
 pub use instances::instances;
 pub use lambda_answers::lambda_answers;
 pub use records::records;
+pub use resources::resources;
 
 /// Runs `work` to its end. Nothing that is fuzzed waits for time or the network.
 fn block_on<T>(work: impl Future<Output = T>) -> T {

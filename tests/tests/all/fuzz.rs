@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 type Row = (&'static str, fn(&[u8]), usize);
 
 /// All targets.
-const TARGETS: [Row; 8] = [
+const TARGETS: [Row; 9] = [
     ("arguments", bodies::arguments, 10),
     ("backups", bodies::backups, 5),
     ("descriptors", bodies::descriptors, 10),
@@ -19,6 +19,7 @@ const TARGETS: [Row; 8] = [
     ("instances", bodies::instances, 8),
     ("lambda_answers", bodies::lambda_answers, 10),
     ("records", bodies::records, 10),
+    ("resources", bodies::resources, 10),
 ];
 
 /// The most bytes of all corpora together: they are checked out by everybody.
@@ -84,6 +85,11 @@ fn lambda_answers() {
 #[test]
 fn records() {
     check("records");
+}
+
+#[test]
+fn resources() {
+    check("resources");
 }
 
 #[test]

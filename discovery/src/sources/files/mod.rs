@@ -37,6 +37,17 @@ pub fn check(path: &Path) -> Vec<Complaint> {
     complaints
 }
 
+/// What a file of this text holds that is good, and what is wrong with the rest.
+pub(crate) fn of_text(text: &str) -> (Vec<Target>, Vec<Complaint>) {
+    let mut content = Content::default();
+    content.read_text(Path::new("text"), text);
+    let good = content.found.into_iter().filter_map(|found| match found {
+        Found::Good(target) => Some(*target),
+        Found::Refused(_) | Found::Unreadable => None,
+    });
+    (good.collect(), content.complaints)
+}
+
 /// The source of the resources at one path.
 pub struct Files {
     id: SourceId,

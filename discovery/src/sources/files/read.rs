@@ -107,20 +107,23 @@ fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
 impl Content {
     fn read_file(&mut self, file: &Path) {
         match content(file) {
-            Ok(text) => {
-                for document in node::documents(&text) {
-                    match document {
-                        Ok(node) => self.read_document(file, &node),
-                        Err(broken) => {
-                            self.found.push(Found::Unreadable);
-                            self.complain(file, None, broken.at, Severity::Error, broken.message);
-                        }
-                    }
-                }
-            }
+            Ok(text) => self.read_text(file, &text),
             Err(error) => {
                 self.found.push(Found::Unreadable);
                 self.complain(file, None, At { line: 1, column: 1 }, Severity::Error, error.to_string());
+            }
+        }
+    }
+
+    /// Reads what `file` holds.
+    pub(super) fn read_text(&mut self, file: &Path, text: &str) {
+        for document in node::documents(text) {
+            match document {
+                Ok(node) => self.read_document(file, &node),
+                Err(broken) => {
+                    self.found.push(Found::Unreadable);
+                    self.complain(file, None, broken.at, Severity::Error, broken.message);
+                }
             }
         }
     }

@@ -44,7 +44,8 @@ impl Kind {
     }
 }
 
-fn an_upstream(object: &DynamicObject, around: &Surroundings, remarks: &mut Remarks) -> Option<Target> {
+/// What an object that is an `Upstream` says.
+pub(crate) fn an_upstream(object: &DynamicObject, around: &Surroundings, remarks: &mut Remarks) -> Option<Target> {
     let metadata = &object.metadata;
     // The rest of it is Kubernetes' own.
     let metadata = json!({

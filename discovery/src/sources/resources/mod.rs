@@ -29,6 +29,7 @@ use tokio::sync::watch as channel;
 use tokio::time::{Instant, Interval, interval_at};
 
 use self::kinds::Kind;
+pub(crate) use self::kinds::an_upstream;
 use self::view::{Verdicts, View};
 use self::watch::Said;
 use super::hosts::{self, Lookup, Target, Written};
