@@ -17,7 +17,8 @@ pub fn resources(bytes: &[u8]) {
         (&resources_of_file(text).0, &resources_of_file(text).1),
         "read twice, a file says two things"
     );
-    let lines = text.split('\n').count() as u64;
+    // Where a text ends too early, that is the line after it.
+    let lines = text.split(['\n', '\r']).count() as u64 + 1;
     for complaint in &complaints {
         assert!((1..=lines).contains(&complaint.line) && complaint.column > 0, "{complaint} is not in the file");
         assert!(!complaint.message.is_empty());

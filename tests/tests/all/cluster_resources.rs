@@ -1,6 +1,8 @@
 //! Resources of a cluster, against a real API server: what is applied is in the catalog and says how it fares, what is wrong is refused, one
 //! replica writes, and what Secrets hold reaches calls.
 
+mod kubectl;
+
 use std::net::SocketAddr;
 use std::path::Path;
 
