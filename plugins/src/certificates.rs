@@ -1,49 +1,20 @@
 //! What TLS towards upstreams takes from Secrets, in memory alone: whoever reads a Secret puts it here under a name, and each handshake
 //! looks there, so that what is replaced reaches the next connection. Keys are in no record, answer, log line or `Debug` text.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use crate::places::Places;
 use crate::tls::PROVIDER;
 
-/// All of them by name. Cheap to clone; every clone is the same.
-#[derive(Clone, Default, Debug)]
-pub struct Certificates(Arc<Mutex<HashMap<Box<str>, Arc<Place>>>>);
-
-impl Certificates {
-    /// The place of what is called `name`, whether or not there is anything yet.
-    pub fn place(&self, name: &str) -> Arc<Place> {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match places.get(name) {
-            Some(place) => place.clone(),
-            None => places.entry(name.into()).or_default().clone(),
-        }
-    }
-}
-
-/// The place of one name. It is replaced as a whole; reading it takes no lock.
-#[derive(Default, Debug)]
-pub struct Place(ArcSwapOption<Certificate>);
-
-impl Place {
-    /// What is there now.
-    pub fn now(&self) -> Option<Arc<Certificate>> {
-        self.0.load_full()
-    }
-
-    /// Puts `certificate` in the place of what there was.
-    pub fn put(&self, certificate: Option<Certificate>) {
-        self.0.store(certificate.map(Arc::new));
-    }
-}
+/// All of them by name.
+pub type Certificates = Places<Certificate>;
 
 /// Whom to trust, and what to show.
 pub struct Certificate {
@@ -138,11 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_place_and_keys_are_not_shown() {
-        let all = Certificates::default();
-        let place = all.place("kubernetes/shop/pets");
-        all.clone().place("kubernetes/shop/pets").put(Certificate::read(Some(CERTIFICATE), Some(KEY), None).ok());
-        assert!(place.now().is_some_and(|now| now.shows.is_some()));
-        assert_eq!(format!("{:?}", place.now().unwrap()), "Certificate { .. }");
+    fn keys_are_not_shown() {
+        let read = Certificate::read(Some(CERTIFICATE), Some(KEY), None).unwrap();
+        assert_eq!(format!("{read:?}"), "Certificate { .. }");
     }
 }

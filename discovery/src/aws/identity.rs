@@ -120,7 +120,7 @@ impl Identity {
         loop {
             let doubted = self.doubts.notified();
             let keys = self.keys().await.ok();
-            if ring.keys() != keys {
+            if ring.now() != keys {
                 ring.put(keys.as_deref().cloned());
             }
             let next = self.next().await;

@@ -221,7 +221,7 @@ async fn keys_are_read_again_and_the_last_good_ones_are_kept() {
     let aws = Aws::new(serde_saphyr::from_str(&section).unwrap()).unwrap();
     let identity = aws.places("ec2", &[], |_| None).unwrap()[0].identity.clone();
     let ring = Keyring::default().ring("aws/");
-    let id = || ring.keys().map(|keys| keys.id.clone()).unwrap_or_default();
+    let id = || ring.now().map(|keys| keys.id.clone()).unwrap_or_default();
     let rest = async {
         pass(Duration::from_secs(1)).await;
         assert_eq!(id(), "first");

@@ -11,10 +11,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::{PROVIDER, TlsError, by_machine};
-use crate::certificates::Place;
+use crate::certificates::Certificate;
+use crate::places::Place;
 
 /// Speaks TLS with what is at `place`; shows no certificate where it is `one_way`.
-pub(super) fn config(place: Arc<Place>, one_way: bool) -> Result<ClientConfig, TlsError> {
+pub(super) fn config(place: Arc<Place<Certificate>>, one_way: bool) -> Result<ClientConfig, TlsError> {
     let secret = Arc::new(Secret { place, one_way, machine: by_machine()? });
     let builder = ClientConfig::builder_with_provider(PROVIDER.clone()).with_safe_default_protocol_versions()?;
     let builder = builder.dangerous().with_custom_certificate_verifier(secret.clone());
@@ -25,7 +26,7 @@ pub(super) fn config(place: Arc<Place>, one_way: bool) -> Result<ClientConfig, T
 }
 
 struct Secret {
-    place: Arc<Place>,
+    place: Arc<Place<Certificate>>,
     one_way: bool,
     machine: Arc<WebPkiServerVerifier>,
 }

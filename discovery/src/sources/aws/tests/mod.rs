@@ -134,7 +134,7 @@ async fn functions_have_versions_aliases_urls_and_tags() {
         (spec.aws.as_ref().unwrap().region.as_str(), spec.labels["region"].as_str()),
         ("eu-west-1", "eu-west-1")
     );
-    assert!(run.keyring.aws(spec.aws.as_ref().unwrap()).keys().is_some());
+    assert!(run.keyring.aws(spec.aws.as_ref().unwrap()).now().is_some());
     let status = run.until_status(|status| status.as_of.len() == 3).await;
     assert_eq!(status.left_out.keys().collect::<Vec<_>>(), ["eu-west-1 hidden"]);
     assert_eq!(run.fake.count("ListAliases"), 1, "nothing is asked of what is not listed");

@@ -68,7 +68,7 @@ impl Signer {
         said: Said,
         payload: &[u8],
     ) -> Result<HeaderMap, Problem> {
-        let keys = self.ring.keys().filter(|keys| keys.expires.is_none_or(|end| now < end)).ok_or_else(missing)?;
+        let keys = self.ring.now().filter(|keys| keys.expires.is_none_or(|end| now < end)).ok_or_else(missing)?;
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let known = self.today.load();
         let fresh;

@@ -1,0 +1,86 @@
+//! Values by name, in memory alone: whoever gets one puts it in its place, and whoever uses it looks there each time, so that what is
+//! replaced is used from then on.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+
+/// All places by name. Cheap to clone; every clone is the same.
+pub struct Places<T>(Arc<Mutex<HashMap<Box<str>, Arc<Place<T>>>>>);
+
+impl<T> Places<T> {
+    /// The place of what is called `name`, whether or not there is anything yet.
+    pub fn place(&self, name: &str) -> Arc<Place<T>> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match places.get(name) {
+            Some(place) => place.clone(),
+            None => places.entry(name.into()).or_default().clone(),
+        }
+    }
+}
+
+// Derived, these would ask the same of `T`.
+
+impl<T> Clone for Places<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> fmt::Debug for Places<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places").finish_non_exhaustive()
+    }
+}
+
+/// The place of one name. What is there is replaced as a whole; reading it takes no lock.
+pub struct Place<T>(ArcSwapOption<T>);
+
+impl<T> Place<T> {
+    /// What is there now.
+    pub fn now(&self) -> Option<Arc<T>> {
+        self.0.load_full()
+    }
+
+    /// Puts `value` in the place of what there was.
+    pub fn put(&self, value: Option<T>) {
+        self.0.store(value.map(Arc::new));
+    }
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self(ArcSwapOption::empty())
+    }
+}
+
+impl<T> fmt::Debug for Place<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_place() {
+        let all = Places::default();
+        let place = all.place("a");
+        assert_eq!((place.now(), all.place("b").now()), (None, None));
+        all.clone().place("a").put(Some("hidden"));
+        assert_eq!((place.now().as_deref(), all.place("b").now()), (Some(&"hidden"), None));
+        assert!(!format!("{all:?} {place:?}").contains("hidden"));
+        all.place("a").put(None);
+        assert_eq!(place.now(), None);
+    }
+}
