@@ -1,5 +1,5 @@
 //! What TLS towards upstreams takes from Secrets, in memory alone: whoever reads a Secret puts it here under a name, and each handshake
-//! looks there, so that what is replaced reaches the next connection. Keys are in no record, answer, log line or `Debug` text.
+//! looks there. A connection is for no new exchange once that was replaced. Keys are in no record, answer, log line or `Debug` text.
 
 use std::fmt;
 use std::sync::Arc;

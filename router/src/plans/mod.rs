@@ -50,7 +50,7 @@ impl Bound {
 
     /// Where an exchange with the endpoint at `address` goes.
     pub(crate) fn destination(&self, address: std::net::SocketAddr) -> Destination {
-        Destination { address, carrier: self.carrier, secure: self.secure.clone(), host: self.host.clone() }
+        Destination::new(address, self.carrier, self.secure.clone(), self.host.clone())
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) catalog: Catalog,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) keyring: plugins::Keyring,
     stopping: watch::Sender<Option<Instant>>,
     worker: tokio::task::JoinHandle<std::io::Result<()>>,
     _tasks: JoinSet<()>,
@@ -100,15 +101,10 @@ impl World {
         let (log, _) = Log::start(AccessLog::Off, Arc::default(), Box::new(std::io::sink())).unwrap();
         let (orders, queue) = mpsc::channel(limits::PLANNER_QUEUE);
         let collected = Budget::new(COLLECTED, COLLECTED_PER_UPSTREAM);
+        let keyring = plugins::Keyring::default();
         tasks.spawn(
-            Planner::new(
-                catalog.clone(),
-                KINDS,
-                plugins::Keyring::default(),
-                catalog::model::Validation::Enforce,
-                collected,
-            )
-            .run(queue),
+            Planner::new(catalog.clone(), KINDS, keyring.clone(), catalog::model::Validation::Enforce, collected)
+                .run(queue),
         );
         let (stopping, stopped) = watch::channel(None);
         let (address, mut listeners) = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
@@ -125,7 +121,7 @@ impl World {
         };
         let listener = listeners.pop().unwrap();
         let worker = spawn_local(async move { serve(0, &common, listener).await });
-        let world = Self { address, catalog, metrics, stopping, worker, _tasks: tasks };
+        let world = Self { address, catalog, metrics, keyring, stopping, worker, _tasks: tasks };
         world.report(upstreams).await;
         world
     }

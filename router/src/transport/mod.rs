@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::Request;
-use plugins::Carrier;
+use plugins::{Carrier, Certificate};
 
 pub(crate) use http1::Lease;
 pub(crate) use http2::Local;
@@ -30,6 +30,8 @@ pub(crate) struct Destination {
     pub(crate) carrier: Carrier,
     /// TLS, and how; `None` is plain text. One pointer for one configuration.
     pub(crate) secure: Option<Arc<Secure>>,
+    /// What its Secret had when the exchange began: connections made with what was there before are for no other exchange.
+    certificate: Option<Arc<Certificate>>,
     /// The name to ask for; without one the address.
     pub(crate) host: Option<Arc<str>>,
 }
@@ -39,11 +41,23 @@ impl PartialEq for Destination {
         self.address == other.address
             && self.carrier == other.carrier
             && self.secure.as_ref().map(Arc::as_ptr) == other.secure.as_ref().map(Arc::as_ptr)
+            && self.certificate.as_ref().map(Arc::as_ptr) == other.certificate.as_ref().map(Arc::as_ptr)
             && self.host == other.host
     }
 }
 
 impl Destination {
+    /// With what the Secret of `secure` has now.
+    pub(crate) fn new(
+        address: SocketAddr,
+        carrier: Carrier,
+        secure: Option<Arc<Secure>>,
+        host: Option<Arc<str>>,
+    ) -> Self {
+        let certificate = secure.as_ref().and_then(|secure| secure.certificate());
+        Self { address, carrier, secure, certificate, host }
+    }
+
     /// `https` or `http`.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.secure.is_some() { "https" } else { "http" }

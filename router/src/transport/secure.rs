@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::model::Tls;
 use plugins::tls::TlsError;
-use plugins::{Carrier, Keyring};
+use plugins::{Carrier, Certificate, Keyring, Place};
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio_rustls::TlsConnector;
 
@@ -13,6 +13,8 @@ pub(crate) struct Secure {
     connector: TlsConnector,
     /// The name to ask for and to verify; without one the upstream's host.
     name: Option<ServerName<'static>>,
+    /// Where the certificate is that handshakes take, where a Secret has it.
+    place: Option<Arc<Place<Certificate>>>,
 }
 
 impl std::fmt::Debug for Secure {
@@ -44,7 +46,13 @@ impl Secure {
             Some(name) => Some(parse_name(name)?),
             None => None,
         };
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), name })
+        let place = tls.secret.as_ref().map(|secret| keyring.certificates().place(secret));
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), name, place })
+    }
+
+    /// The certificate that a handshake would take now.
+    pub(super) fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.place.as_ref()?.now()
     }
 
     /// What makes connections.

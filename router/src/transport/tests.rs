@@ -70,6 +70,33 @@ fn certificates_are_verified_as_configured() {
 }
 
 #[test]
+fn a_connection_is_not_used_again_when_its_secret_has_changed() {
+    run(async {
+        for (alpn, grpc) in [(&b"http/1.1"[..], false), (b"h2", true)] {
+            let backend = Backend::echo(server(&[alpn])).await;
+            let mut given: Given = upstream("pets", backend.address, json!({"grpc": grpc}));
+            given.spec.protocol = Some(Protocol::Https);
+            given.spec.tls = Some(Tls { secret: Some("kubernetes/shop/pets".into()), ..Tls::default() });
+            let world = World::start(&[given]).await;
+            let place = world.keyring.certificates().place("kubernetes/shop/pets");
+            let authorities = std::fs::read(CERTIFICATE).unwrap();
+            let call = async |there: Option<bool>| {
+                if let Some(there) = there {
+                    place.put(there.then(|| Certificate::read(None, None, Some(&authorities)).unwrap()));
+                }
+                (world.get("/fn/pets/f").await.status.as_u16(), backend.accepted.get())
+            };
+            assert_eq!(call(Some(true)).await, (200, 1));
+            assert_eq!(call(None).await, (200, 1));
+            assert_eq!(call(Some(true)).await, (200, 2), "a new one is shown in a new handshake");
+            assert_eq!(call(None).await, (200, 2));
+            assert_eq!(call(Some(false)).await, (502, 3), "without one nobody is trusted");
+            assert_eq!(call(Some(true)).await, (200, 4));
+        }
+    });
+}
+
+#[test]
 fn the_port_is_named_unless_it_is_the_usual_one() {
     for (host, address, expected) in [
         (None, "127.0.0.1:8080", "127.0.0.1:8080"),
@@ -83,7 +110,7 @@ fn the_port_is_named_unless_it_is_the_usual_one() {
         (Some("[::1]:99"), "[::1]:80", "[::1]:99"),
     ] {
         let address = address.parse().unwrap();
-        let to = Destination { address, carrier: Carrier::Http1, secure: None, host: host.map(Into::into) };
+        let to = Destination::new(address, Carrier::Http1, None, host.map(Into::into));
         assert_eq!(to.authority(), expected, "{host:?} at {address}");
     }
 }
