@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Request};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +21,7 @@ use plugins::Exchange;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::linger::Lingering;
 use crate::preface::{self, Protocol};
 use crate::transport::Local;
 use crate::worker::Worker;
@@ -38,6 +39,8 @@ pub(crate) struct Caller {
     waits_since: Cell<u32>,
     /// For how many sweeps it may wait.
     patience: Cell<u32>,
+    /// Whether it may be sending what nobody reads: it has sent no request yet, or one with a body.
+    sends: Cell<bool>,
     /// When the last of its requests must be over.
     until: Cell<Option<Instant>>,
     told: Cell<Option<Ending>>,
@@ -64,6 +67,7 @@ impl Caller {
             requests: Cell::new(0),
             waits_since: Cell::new(worker.sweeps.get()),
             patience: Cell::new(limits::HEADER_SWEEPS),
+            sends: Cell::new(true),
             until: Cell::new(None),
             told: Cell::new(None),
             waker: RefCell::default(),
@@ -79,6 +83,12 @@ impl Caller {
     pub(crate) fn end(&self) {
         self.requests.update(|n| n - 1);
         self.waits_since.set(self.worker.sweeps.get());
+    }
+
+    /// Its connection is to be closed. Whether to wait until it has closed it too: for [`limits::LINGER_SWEEPS`].
+    pub(crate) fn linger(&self) -> bool {
+        self.patience.set(limits::LINGER_SWEEPS);
+        self.sends.get()
     }
 
     /// A request may go on until then.
@@ -130,13 +140,18 @@ pub(crate) async fn serve(caller: Rc<Caller>, stream: TcpStream) {
     _ = stream.set_nodelay(true);
     let Some(Ok((protocol, io))) = caller.obey(preface::read(stream, TokioIo::new), |_| false).await else { return };
     let answering = caller.clone();
-    let service =
-        service_fn(move |request: Request<Incoming>| call::answer(answering.clone(), request).map(Ok::<_, Infallible>));
+    let service = service_fn(move |request: Request<Incoming>| {
+        answering.sends.set(!request.body().is_end_stream());
+        call::answer(answering.clone(), request).map(Ok::<_, Infallible>)
+    });
     let ended = match protocol {
         Protocol::Http1 => {
+            let io = Lingering::new(io, caller.clone());
             // Without `pipeline_flush`: with it hyper takes from a body all that it gives, whether or not the caller reads.
             let connection = http1::Builder::new().max_header_size(limits::HEADER_BYTES).serve_connection(io, service);
             let finish = |connection: Pin<&mut http1::Connection<_, _>>| {
+                // What has no request now sends nothing.
+                caller.sends.update(|sends| sends && caller.requests.get() > 0);
                 connection.graceful_shutdown();
                 true
             };

@@ -17,6 +17,7 @@ mod hash;
 mod ids;
 mod lanes;
 mod limits;
+mod linger;
 mod listener;
 mod log;
 mod metrics;

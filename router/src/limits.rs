@@ -13,6 +13,13 @@ pub(crate) const HEADER_SWEEPS: u32 = 3;
 /// Sweeps for which an HTTP/2 connection of a caller may be idle: five minutes, as its next use would cost it a new handshake.
 pub(crate) const HTTP2_IDLE_SWEEPS: u32 = 30;
 
+/// What is read and dropped of a caller's connection that is closed while it sends, in bytes: several times the longest body that is
+/// collected.
+pub(crate) const LINGER_BYTES: usize = 64 << 20;
+
+/// Sweeps for which such a connection may go on: 10 s, and up to one sweep more.
+pub(crate) const LINGER_SWEEPS: u32 = 1;
+
 /// How long a connection to an upstream is silent before the system asks whether it is still there: less than the 350 s after which the
 /// gateways of clouds forget it.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);

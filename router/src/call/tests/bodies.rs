@@ -49,6 +49,59 @@ fn json_is_collected_up_to_a_limit() {
 }
 
 #[test]
+fn an_answer_before_the_body_reaches_who_sends_it_all_first() {
+    run(async {
+        let world = World::start(&[upstream("pets", "127.0.0.1:9".parse().unwrap(), json!({}))]).await;
+        tokio::time::resume();
+        let piece = vec![b' '; 1 << 20];
+        for (path, expected) in [("/fn/pets/f", "HTTP/1.1 413"), ("/fn/pets/none", "HTTP/1.1 404")] {
+            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+                limits::LINGER_BYTES / 2
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            for _ in 0..limits::LINGER_BYTES / 2 / piece.len() {
+                stream.write_all(&piece).await.unwrap();
+            }
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(expected), "{answer}");
+        }
+    });
+}
+
+#[test]
+fn who_never_stops_sending_is_cut_off() {
+    run(async {
+        let world = World::start(&[]).await;
+        tokio::time::resume();
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream
+            .write_all(b"POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await
+            .unwrap();
+        let piece = vec![b' '; 1 << 20];
+        let mut sent = 0;
+        while stream.write_all(&piece).await.is_ok() {
+            sent += piece.len();
+            assert!(sent < limits::LINGER_BYTES + LARGE);
+        }
+        // Who is silent instead is cut off in time.
+        tokio::time::pause();
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(b"POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        sleep(limits::SWEEP * (limits::LINGER_SWEEPS + 2)).await;
+        assert!(stream.write_all(b"123").await.is_ok());
+        settle().await;
+        assert!(stream.write_all(b"456").await.is_err(), "it is closed");
+    });
+}
+
+#[test]
 fn all_bodies_together_are_limited() {
     run(async {
         let backend = Backend::echo(Speaks::Http1).await;
