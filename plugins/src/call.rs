@@ -235,10 +235,13 @@ pub enum Answer {
     Whole {
         /// In bytes; more is a [`crate::Reason::BadAnswer`].
         limit: usize,
-        /// What makes the answer of it.
-        finish: Box<dyn FnOnce(Whole) -> Result<Response<Bytes>, Problem>>,
+        /// What makes the answer of it; what is long is read on another thread.
+        finish: Finish,
     },
 }
+
+/// Makes an answer of an upstream's.
+pub type Finish = Box<dyn FnOnce(Whole) -> Result<Response<Bytes>, Problem> + Send>;
 
 /// An upstream's answer, collected.
 #[derive(Debug)]

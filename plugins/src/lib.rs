@@ -19,8 +19,8 @@ pub mod registry;
 pub mod tls;
 
 pub use call::{
-    Answer, Arguments, BodyMap, BoundCall, Caller, Carrier, Content, Fit, HeldMap, Intake, Outgoing, OutgoingBody,
-    Passes, Reply, Whole,
+    Answer, Arguments, BodyMap, BoundCall, Caller, Carrier, Content, Finish, Fit, HeldMap, Intake, Outgoing,
+    OutgoingBody, Passes, Reply, Whole,
 };
 pub use certificates::{Certificate, Certificates};
 pub use fetch::{Bounds, Fetch, FetchError, Fetched, Get, Work, offload};

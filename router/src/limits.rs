@@ -69,8 +69,14 @@ pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A JSON body up to this size is checked against the schema; larger ones pass unchecked and are counted.
 pub(crate) const CHECKED_BODY: usize = 1 << 20;
 
-/// The bytes of all JSON bodies that the process holds at once, and then of what is sent for them until it is sent; past it a request is
-/// answered `overloaded`. A buffer that grows has up to twice the room that its text needs: that is not counted.
+/// An answer that is read as a whole is read on the worker up to this size: about a millisecond of its time.
+pub(crate) const READ_IN_PLACE: usize = 64 << 10;
+
+/// Threads of each worker that read longer ones; more answers wait.
+pub(crate) const READERS: usize = 4;
+
+/// The bytes of all bodies that the process collects at once, requests and answers, and then of what is sent for them until it is sent;
+/// past it a request is answered `overloaded`. A buffer that grows has up to twice the room that its text needs: that is not counted.
 pub(crate) const COLLECTED: usize = 256 << 20;
 
 /// And of them for one upstream: one that does not read leaves as much to the others.

@@ -231,7 +231,8 @@ fn tell_full(number: usize, connections: usize, told: &mut Option<Instant>) {
 
 /// Runs a worker until it is told to stop and its requests are over, or cut off. The body of its thread.
 pub(crate) fn run(number: usize, common: &Common, listener: TcpListener) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(limits::READERS).build_local(LocalOptions::default());
     let served = runtime.and_then(|runtime| runtime.block_on(serve(number, common, listener)));
     if let Err(error) = served {
         tracing::error!(%error, number, "a worker ended");

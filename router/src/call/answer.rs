@@ -2,13 +2,17 @@
 
 use std::pin::{Pin, pin};
 
-use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use plugins::{Answer, Problem, Reason, Reply, Whole};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response, StatusCode, header, response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use plugins::{Answer, Finish, Problem, Reason, Reply, Whole};
 
+use super::intake::overloaded;
 use super::{forward, late};
 use crate::body::{Body, BodyError, Held};
+use crate::budget::Share;
+use crate::limits;
 use crate::passage::Passage;
 use crate::plans::Plan;
 
@@ -47,11 +51,14 @@ pub(super) fn take<'a>(
             head.headers.remove(header::CONTENT_LENGTH);
             Ok(held.open(head))
         })),
-        Answer::Whole { limit, finish } => Answered::Later(Box::pin(async move {
-            let (body, trailers) = passage.limit.within(pin!(collect(body, limit))).await.map_err(late)??;
+        Answer::Whole { limit, finish } => {
             head.headers.remove(header::CONTENT_LENGTH);
-            Ok(finish(Whole { head, body, trailers })?.map(Body::full))
-        })),
+            let share = plan.bound.collected.share();
+            Answered::Later(Box::pin(async move {
+                let finished = pin!(finished(head, body, limit, share, finish));
+                passage.limit.within(finished).await.map_err(late)?
+            }))
+        }
     })
 }
 
@@ -72,15 +79,49 @@ fn flows(headers: &HeaderMap) -> bool {
     })
 }
 
-async fn collect(body: Body, limit: usize) -> Result<(Bytes, HeaderMap), Problem> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => {
-            let trailers = collected.trailers().cloned().unwrap_or_default();
-            Ok((collected.to_bytes(), trailers))
-        }
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")))
-        }
-        Err(error) => Err(broken(error)),
+/// What `finish` makes of an answer, once that is whole.
+async fn finished(
+    head: response::Parts,
+    body: Body,
+    limit: usize,
+    mut share: Share,
+    finish: Finish,
+) -> Result<Response<Body>, Problem> {
+    let (body, trailers) = collect(body, limit, &mut share).await?;
+    let long = body.len() > limits::READ_IN_PLACE;
+    let whole = Whole { head, body, trailers };
+    let answer = match long {
+        false => finish(whole)?,
+        true => tokio::task::spawn_blocking(|| finish(whole))
+            .await
+            .unwrap_or_else(|_| Err(Problem::new(Reason::Internal, "Reading the upstream's answer failed")))?,
+    };
+    match share.change(answer.body().len()) {
+        true => Ok(answer.map(|bytes| Body::full(share.hold(bytes)))),
+        false => Err(overloaded()),
     }
+}
+
+async fn collect(mut body: Body, limit: usize, share: &mut Share) -> Result<(Bytes, HeaderMap), Problem> {
+    let (mut whole, mut trailers) = (BytesMut::new(), HeaderMap::new());
+    while let Some(frame) = body.frame().await {
+        let data = match frame.map_err(broken)?.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                trailers = frame.into_trailers().unwrap_or_default();
+                continue;
+            }
+        };
+        if whole.len() + data.len() > limit {
+            return Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")));
+        }
+        if !share.take(data.len()) {
+            return Err(overloaded());
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok((data, trailers));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok((whole.freeze(), trailers))
 }

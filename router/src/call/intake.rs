@@ -119,7 +119,7 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share, json: bool)
     Ok(Taken::Whole { bytes: whole.freeze(), share, json })
 }
 
-fn overloaded() -> Problem {
+pub(super) fn overloaded() -> Problem {
     Problem::new(Reason::Overloaded, "Too many bodies are held at once")
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Call {
     path: Option<String>,
     /// `json`, else `stream`, `map`, `any` (what there is) or `none`.
     intake: Option<String>,
-    /// `stream`, else `map`, `held` or `whole`.
+    /// `stream`, else `map`, `held`, `whole` or `long` (whole up to [`JSON_LIMIT`]).
     answer: Option<String>,
     grpc: bool,
     streams: bool,
@@ -140,6 +140,7 @@ impl BoundCall for Call {
         match self.answer.as_deref() {
             Some("map") => Answer::Map(Box::new(Upper::default())),
             Some("held") => Answer::Held(Box::new(Upper::default())),
+            Some("long") => Answer::Whole { limit: JSON_LIMIT, finish: Box::new(finish) },
             Some("whole") => Answer::Whole { limit: 100, finish: Box::new(finish) },
             _ => Answer::Stream,
         }
@@ -175,7 +176,10 @@ fn finish(whole: Whole) -> Result<Response<Bytes>, Problem> {
     if whole.body.starts_with(b"bad") {
         return Err(Problem::new(Reason::BadAnswer, "It is bad"));
     }
-    let text = format!("{} bytes and {} trailers", whole.body.len(), whole.trailers.len());
+    let mut text = format!("{} bytes and {} trailers", whole.body.len(), whole.trailers.len());
+    if std::thread::current().name() == Some("tokio-rt-worker") {
+        text += ", not on the worker";
+    }
     Ok(Response::from_parts(whole.head, text.into()))
 }
 

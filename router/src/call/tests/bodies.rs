@@ -137,6 +137,43 @@ fn all_bodies_together_are_limited() {
 }
 
 #[test]
+fn answers_that_are_collected_count_too() {
+    run(async {
+        let text = " ".repeat(1 << 20);
+        // One byte before the end it stops, where it is asked to.
+        let backend = Backend::raw(move |mut stream: TcpStream, _| {
+            let text = text.clone();
+            async move {
+                let mut asked = [0; 1 << 10];
+                while let Ok(read @ 1..) = stream.read(&mut asked).await {
+                    let stops = asked[..read].windows(5).any(|piece| piece == b"?stop");
+                    let length = text.len() + usize::from(stops);
+                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+                    _ = stream.write_all((head + &text).as_bytes()).await;
+                }
+            }
+        })
+        .await;
+        let long = json!({"answer": "long", "timeout": 100});
+        let world = Rc::new(World::start(&["a", "b"].map(|name| upstream(name, backend.address, long.clone()))).await);
+        let expected = format!("{} bytes and 0 trailers, not on the worker", 1 << 20);
+        assert_eq!(world.get("/fn/a/f").await.text(), expected);
+        tokio::time::resume();
+        let mut held = tokio::task::JoinSet::new();
+        for _ in 0..COLLECTED_PER_UPSTREAM >> 20 {
+            let world = world.clone();
+            held.spawn_local(async move { _ = world.get("/fn/a/f?stop").await });
+        }
+        settle().await;
+        assert_eq!(world.get("/fn/a/f").await.problem(), "overloaded");
+        assert_eq!(world.get("/fn/b/f").await.text(), expected, "one upstream leaves room for the others");
+        held.shutdown().await;
+        settle().await;
+        assert_eq!(world.get("/fn/a/f").await.text(), expected);
+    });
+}
+
+#[test]
 fn a_body_that_was_sent_is_no_longer_held() {
     run(async {
         // Reads everything, and answers what is short.
