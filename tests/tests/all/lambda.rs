@@ -95,8 +95,14 @@ async fn results_events_and_dry_runs() {
         (200, payload, "application/json")
     );
 
-    // What the caller says stays here; what is called is what the name says.
-    let said = [("x-amz-invocation-type", "Event"), ("authorization", "Bearer x"), ("cookie", "a=1"), ("x-mine", "1")];
+    // What the caller says stays here, but for the trace that it is in; what is called is what the name says.
+    let said = [
+        ("x-amz-invocation-type", "Event"),
+        ("authorization", "Bearer x"),
+        ("cookie", "a=1"),
+        ("x-mine", "1"),
+        ("traceparent", "00-4efaaf4d1e8720b39541901950019ee5-53995c3f42cd8ad8-01"),
+    ];
     for (function, qualifier) in [("told", Value::Null), ("told:live", json!("live"))] {
         let told = world.send(function, &said, "{}").await.json();
         assert_eq!(
@@ -105,7 +111,11 @@ async fn results_events_and_dry_runs() {
         );
         let mut names: Vec<_> = told["headers"].as_object().unwrap().keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["authorization", "content-length", "content-type", "host", "x-amz-date"]);
+        assert_eq!(names, ["authorization", "content-length", "content-type", "host", "x-amz-date", "x-amzn-trace-id"]);
+        assert_eq!(
+            told["headers"]["x-amzn-trace-id"],
+            "Root=1-4efaaf4d-1e8720b39541901950019ee5;Parent=53995c3f42cd8ad8;Sampled=1"
+        );
     }
 
     let answer = world.send("echo", &[("prefer", "respond-async")], payload).await;

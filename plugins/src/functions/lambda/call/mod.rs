@@ -1,6 +1,6 @@
 //! A bound function: the caller's payload in, a signed request out; AWS's answer in, the function's out.
 //!
-//! None of the caller's headers reach AWS, where they would be commands. A payload passes unread, both ways, unless an upstream has its
+//! None of the caller's headers reach AWS, where they would be commands, but for that of a [`trace`]. A payload passes unread, both ways, unless an upstream has its
 //! functions sent what API Gateway or a load balancer would send them ([`event`]), or answer as those want it ([`reply`]).
 
 mod answer;
@@ -15,6 +15,7 @@ mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::time::{Duration, SystemTime};
 
@@ -115,6 +116,9 @@ impl BoundCall for Call {
         let target = self.stream.as_ref().filter(|_| invocation.waits()).unwrap_or(&self.invoke);
         let mut headers = self.signer.sign(now, target, invocation.said(), payload)?;
         headers.insert(header::CONTENT_TYPE, JSON);
+        if let Some(trace) = trace::of(arguments.headers) {
+            headers.insert(&trace::X_AMZN_TRACE_ID, trace);
+        }
         Ok(Outgoing {
             method: Method::POST,
             path: target.path.clone(),
