@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::parts::Parts;
 use super::{API, PATH, STAGE};
 
+/// A member that there is never anything for: `null`.
+type Null = ();
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {
@@ -20,18 +23,18 @@ pub(super) struct Event<'a> {
     query_string_parameters: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
     multi_value_query_string_parameters: Option<BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>>,
     request_context: Context<'a>,
-    path_parameters: (),
-    stage_variables: (),
+    path_parameters: Null,
+    stage_variables: Null,
     body: Option<Cow<'a, str>>,
     is_base64_encoded: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Context<'a> {
     account_id: &'a str,
     api_id: &'static str,
-    authorizer: (),
+    authorizer: Null,
     domain_name: &'a str,
     domain_prefix: &'a str,
     extended_request_id: &'a str,
@@ -42,28 +45,28 @@ struct Context<'a> {
     request_id: &'a str,
     request_time: &'a str,
     request_time_epoch: u64,
-    resource_id: (),
+    resource_id: Null,
     resource_path: &'static str,
     stage: &'static str,
 }
 
 /// Who calls; all that is known is where from, and by what.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {
-    access_key: (),
-    account_id: (),
-    caller: (),
-    cognito_authentication_provider: (),
-    cognito_authentication_type: (),
-    cognito_identity_id: (),
-    cognito_identity_pool_id: (),
-    principal_org_id: (),
+    access_key: Null,
+    account_id: Null,
+    caller: Null,
+    cognito_authentication_provider: Null,
+    cognito_authentication_type: Null,
+    cognito_identity_id: Null,
+    cognito_identity_pool_id: Null,
+    principal_org_id: Null,
     source_ip: &'a str,
-    user: (),
+    user: Null,
     user_agent: Option<&'a str>,
-    user_arn: (),
-    client_cert: (),
+    user_arn: Null,
+    client_cert: Null,
 }
 
 pub(super) fn event<'a>(parts: &'a Parts<'a>) -> Event<'a> {
@@ -87,34 +90,23 @@ pub(super) fn event<'a>(parts: &'a Parts<'a>) -> Event<'a> {
         request_context: Context {
             account_id: parts.account,
             api_id: API,
-            authorizer: (),
             domain_name: &parts.domain,
             domain_prefix: parts.domain_prefix(),
             extended_request_id: &parts.request_id,
             http_method: parts.method,
             identity: Identity {
-                access_key: (),
-                account_id: (),
-                caller: (),
-                cognito_authentication_provider: (),
-                cognito_authentication_type: (),
-                cognito_identity_id: (),
-                cognito_identity_pool_id: (),
-                principal_org_id: (),
                 source_ip: &parts.source_ip,
-                user: (),
                 user_agent: parts.user_agent.as_deref(),
-                user_arn: (),
-                client_cert: (),
+                ..Identity::default()
             },
             path: PATH,
             protocol: "HTTP/1.1",
             request_id: &parts.request_id,
             request_time: &parts.time,
             request_time_epoch: parts.epoch,
-            resource_id: (),
             resource_path: PATH,
             stage: STAGE,
+            ..Context::default()
         },
         path_parameters: (),
         stage_variables: (),
