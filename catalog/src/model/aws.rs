@@ -29,4 +29,6 @@ pub enum Event {
     ApiGatewayV2,
     /// An Application Load Balancer's.
     Alb,
+    /// The same where multi-value headers are enabled (`lambda.multi_value_headers.enabled` of the target group).
+    AlbMultiValue,
 }

@@ -157,5 +157,5 @@ impl<'a> Teller<'a> {
 
 fn event(value: &str) -> Result<Event, String> {
     let read = serde_json::from_value(Value::String(value.to_owned()));
-    read.map_err(|_| format!("{value:?} is no shape: api-gateway-v1, api-gateway-v2 and alb are"))
+    read.map_err(|_| format!("{value:?} is no shape: api-gateway-v1, api-gateway-v2, alb and alb-multi-value are"))
 }

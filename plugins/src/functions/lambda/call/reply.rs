@@ -41,7 +41,7 @@ pub(super) fn unwrapped(shape: Event, whole: Whole) -> Result<Response<Bytes>, P
     };
     let mut parts = whole.head;
     head.put(&mut parts);
-    if shape != Event::Alb && !body.is_empty() {
+    if !matches!(shape, Event::Alb | Event::AlbMultiValue) && !body.is_empty() {
         parts.headers.entry(header::CONTENT_TYPE).or_insert(JSON);
     }
     let bare = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&parts.status);

@@ -46,6 +46,7 @@ impl Shape {
             Event::ApiGatewayV1 => json(&v1::event(&parts)),
             Event::ApiGatewayV2 => json(&v2::event(&parts)),
             Event::Alb => json(&alb::event(&parts)),
+            Event::AlbMultiValue => json(&alb::multi_value(&parts)),
         }
     }
 }

@@ -90,4 +90,5 @@ fn whole_events() {
     insta::assert_json_snapshot!("api-gateway-v1", event(&case, Event::ApiGatewayV1));
     insta::assert_json_snapshot!("api-gateway-v2", event(&case, Event::ApiGatewayV2));
     insta::assert_json_snapshot!("alb", event(&case, Event::Alb));
+    insta::assert_json_snapshot!("alb-multi-value", event(&case, Event::AlbMultiValue));
 }
