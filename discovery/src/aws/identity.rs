@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -30,7 +30,9 @@ pub struct Identity {
     pub(super) sts: Endpoint,
     pub(super) caller: Caller,
     http: OnceLock<SharedHttpClient>,
-    kept: tokio::sync::Mutex<Kept>,
+    kept: Mutex<Kept>,
+    /// Held by whoever gets keys.
+    renewal: tokio::sync::Mutex<()>,
     paces: Mutex<BTreeMap<String, Arc<Pace>>>,
     doubts: Notify,
 }
@@ -62,7 +64,8 @@ impl Identity {
             sts,
             caller: Caller::default(),
             http: OnceLock::new(),
-            kept: tokio::sync::Mutex::default(),
+            kept: Mutex::default(),
+            renewal: tokio::sync::Mutex::default(),
             paces: Mutex::default(),
             doubts: Notify::new(),
         }
@@ -73,21 +76,31 @@ impl Identity {
         &self.name
     }
 
-    /// The keys of now. Several that ask at once get them once; when they cannot be got, the last ones that have not ended.
+    /// The keys of now. One of those who ask gets them anew when it is time; the others wait for it only where the last ones have ended.
     pub async fn keys(&self) -> Result<Arc<Keys>, AwsError> {
-        let mut kept = self.kept.lock().await;
-        if kept.due.is_none_or(|due| due <= Instant::now()) {
-            self.renew(&mut kept).await;
+        if self.kept().is_due() {
+            let good = self.kept().good();
+            let turn = match (self.renewal.try_lock(), good) {
+                (Ok(turn), _) => turn,
+                (Err(_), Some(keys)) => return Ok(keys),
+                (Err(_), None) => self.renewal.lock().await,
+            };
+            // Somebody may have got them meanwhile.
+            if self.kept().is_due() {
+                self.renew().await;
+            }
+            drop(turn);
         }
+        let kept = self.kept();
         let nothing = || AwsError::new("get keys", Trouble::NoKeys, "there are none");
         kept.good().ok_or_else(|| kept.error.clone().unwrap_or_else(nothing))
     }
 
-    async fn renew(&self, kept: &mut Kept) {
+    async fn renew(&self) {
         let sts = Sts { caller: &self.caller, region: &self.region, endpoint: &self.sts };
         let got = timeout(limits::KEYS, credentials::get(&self.base, &self.roles, &sts)).await;
         let got = got.unwrap_or_else(|_| Err(AwsError::new("get keys", Trouble::Away, "nobody answers in time")));
-        let now = Instant::now();
+        let (now, mut kept) = (Instant::now(), self.kept());
         match got {
             Ok(keys) => {
                 kept.due = Some(now + renewal(keys.expires));
@@ -105,10 +118,10 @@ impl Identity {
         }
     }
 
-    /// AWS refused the keys: they are got anew, but not more often than is good for anybody.
-    pub async fn doubt(&self) {
-        let mut kept = self.kept.lock().await;
-        let soon = kept.got.map(|got| got + limits::DOUBTED);
+    /// AWS refused the keys: they are got anew, but not more often than is good for anybody. Where that failed, it has its own time.
+    pub fn doubt(&self) {
+        let mut kept = self.kept();
+        let soon = kept.got.filter(|_| kept.failures == 0).map(|got| got + limits::DOUBTED);
         if soon.is_some() && soon < kept.due {
             kept.due = soon;
             self.doubts.notify_waiters();
@@ -123,17 +136,19 @@ impl Identity {
             if ring.now() != keys {
                 ring.put(keys.as_deref().cloned());
             }
-            let next = self.next().await;
             tokio::select! {
-                () = sleep_until(next) => {}
+                () = sleep_until(self.next()) => {}
                 () = doubted => {}
             }
         }
     }
 
-    async fn next(&self) -> Instant {
-        let kept = self.kept.lock().await;
-        let now = Instant::now();
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Instant {
+        let (now, kept) = (Instant::now(), self.kept());
         let due = kept.due.unwrap_or(now);
         let ends = kept.good().and_then(|keys| keys.expires).map(|end| now + remaining(end));
         ends.map_or(due, |ends| due.min(ends)).max(now + Duration::from_millis(1))
@@ -151,6 +166,10 @@ impl Identity {
 }
 
 impl Kept {
+    fn is_due(&self) -> bool {
+        self.due.is_none_or(|due| due <= Instant::now())
+    }
+
     fn good(&self) -> Option<Arc<Keys>> {
         let has_ended = |keys: &Keys| keys.expires.is_some_and(|end| end <= SystemTime::now());
         self.keys.clone().filter(|keys| !has_ended(keys))

@@ -225,15 +225,15 @@ impl Place {
         let signed = Some((&*keys, &*self.region, service.name()));
         let call = Call { act: &act, endpoint: &endpoint, content_type, target, body, signed };
         let answer = self.identity.caller.post(call).await;
-        self.learn(answer.as_ref().err().map(|error| error.trouble)).await;
+        self.learn(answer.as_ref().err().map(|error| error.trouble));
         answer
     }
 
     /// What came of a call, however it was made: throttles slow down all who ask, keys that are refused are got anew.
-    pub async fn learn(&self, trouble: Option<Trouble>) {
+    pub fn learn(&self, trouble: Option<Trouble>) {
         self.pace.answered(trouble == Some(Trouble::Throttled));
         if trouble == Some(Trouble::BadKeys) {
-            self.identity.doubt().await;
+            self.identity.doubt();
         }
     }
 }

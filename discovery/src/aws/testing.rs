@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{Aws, Place, RawAws};
 use crate::fetch::testing::{Server, head};
@@ -35,14 +36,7 @@ pub(crate) async fn server(answer: impl Fn(&Came) -> Vec<u8> + Send + Sync + 'st
     Server::start(move |mut stream| {
         let answer = answer.clone();
         async move {
-            while let Some(head) = head(&mut stream).await {
-                let lower = head.to_lowercase();
-                let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-                let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
-                if stream.read_exact(&mut body).await.is_err() {
-                    return;
-                }
-                let came = Came { head, body: String::from_utf8_lossy(&body).into_owned() };
+            while let Some(came) = came(&mut stream).await {
                 if stream.write_all(&answer(&came)).await.is_err() {
                     return;
                 }
@@ -50,6 +44,16 @@ pub(crate) async fn server(answer: impl Fn(&Came) -> Vec<u8> + Send + Sync + 'st
         }
     })
     .await
+}
+
+/// The next call on a connection.
+pub(crate) async fn came(stream: &mut TcpStream) -> Option<Came> {
+    let head = head(stream).await?;
+    let lower = head.to_lowercase();
+    let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Came { head, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// The places of a section `aws` (of the default one where it is empty), all at `server`, with keys from a file of the test data where it names none.

@@ -1,13 +1,16 @@
 //! Settings, endpoints, the pace, errors by their codes, and keys: how they are got, kept and hidden.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use plugins::Keyring;
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::testing::{Came, places, server};
+use super::testing::{Came, came, places, server};
 use super::*;
-use crate::fetch::testing::reply;
+use crate::fetch::testing::{Server, reply};
 use crate::testing::pass;
 
 #[test]
@@ -228,7 +231,7 @@ async fn keys_are_read_again_and_the_last_good_ones_are_kept() {
         write("second");
         pass(Duration::from_secs(1)).await;
         assert_eq!(id(), "first", "good keys are not read all the time");
-        identity.doubt().await;
+        identity.doubt();
         pass(limits::DOUBTED).await;
         assert_eq!(id(), "second", "keys that AWS refused are");
         write("third");
@@ -241,6 +244,57 @@ async fn keys_are_read_again_and_the_last_good_ones_are_kept() {
     tokio::select! {
         never = identity.keep(&ring) => match never {},
         () = rest => {}
+    }
+}
+
+/// Keys of a role whose STS answers once, and the second time with `then`; also how often it was asked.
+async fn renewed(then: Option<Vec<u8>>) -> (Server, Arc<Identity>, Arc<AtomicUsize>) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let server = Server::start(move |mut stream| {
+        let (counted, then) = (counted.clone(), then.clone());
+        async move {
+            while let Some(came) = came(&mut stream).await {
+                let answer = match (counted.fetch_add(1, Ordering::Relaxed), &then) {
+                    (0, _) => granted(&came, "FIRST", 3_600),
+                    (_, Some(then)) => then.clone(),
+                    (_, None) => std::future::pending().await,
+                };
+                stream.write_all(&answer).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let section = "{identities: [{regions: [eu-west-1], roles: [{arn: 'arn:aws:iam::1:role/x'}]}]}";
+    let identity = places(&server, section)[0].identity.clone();
+    assert_eq!(identity.keys().await.unwrap().id, "FIRST");
+    (server, identity, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubts_do_not_shorten_the_waits_after_failures() {
+    let denied = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+    let (_server, identity, asked) = renewed(Some(reply(403, "", denied))).await;
+    pass(limits::DOUBTED).await;
+    for _ in 0..300 {
+        identity.doubt();
+        assert_eq!(identity.keys().await.unwrap().id, "FIRST", "they have not ended");
+    }
+    // More only where jitter gives next to no wait.
+    assert!(asked.load(Ordering::Relaxed) < 10, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_new_keys_whose_old_ones_are_good() {
+    let (_server, identity, _) = renewed(None).await;
+    pass(limits::DOUBTED).await;
+    identity.doubt();
+    let (first, second) = (identity.keys(), identity.keys());
+    tokio::select! {
+        biased;
+        _ = first => panic!("nobody has given it any"),
+        keys = second => assert_eq!(keys.unwrap().id, "FIRST"),
     }
 }
 

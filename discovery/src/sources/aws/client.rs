@@ -142,7 +142,7 @@ impl Client {
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
             Err(error) => Err(self.of_sdk(action, error)),
         };
-        self.place.learn(answer.as_ref().err().map(|error| error.trouble)).await;
+        self.place.learn(answer.as_ref().err().map(|error| error.trouble));
         answer
     }
 
