@@ -26,60 +26,45 @@ impl Client {
         Self { place, sdk }
     }
 
-    /// All functions; half a list is none.
+    /// All functions.
     pub(super) async fn functions(&self) -> Result<Vec<Configuration>, AwsError> {
-        let (mut all, mut marker) = (Vec::new(), None);
-        for _ in 0..limits::PAGES {
+        const ACTION: &str = "ListFunctions";
+        let page = |marker: Option<String>| async move {
             let call = || self.sdk.list_functions().max_items(limits::PER_PAGE).set_marker(marker.clone()).send();
-            let page = self.ask(Lane::Fast, "ListFunctions", call).await?;
-            let Some(page) = page else {
-                return Err(self.error("ListFunctions", Trouble::Refused, "there is no such thing"));
-            };
-            all.extend(page.functions.unwrap_or_default().into_iter().filter_map(map::configuration));
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(all);
-            }
-        }
-        Err(self.endless("ListFunctions"))
+            let page = self.ask(Lane::Fast, ACTION, call).await?;
+            let page = page.ok_or_else(|| self.error(ACTION, Trouble::Refused, "there is no such thing"))?;
+            Ok((page.functions.into_iter().flatten().filter_map(map::configuration).collect(), page.next_marker))
+        };
+        self.pages(ACTION, page).await
     }
 
-    /// The published versions of a function.
+    /// The published versions of a function; one that has just gone has none.
     pub(super) async fn versions(&self, lane: Lane, function: &str) -> Result<Vec<Configuration>, AwsError> {
-        let (mut all, mut marker) = (Vec::new(), None);
-        for _ in 0..limits::PAGES {
+        const ACTION: &str = "ListVersionsByFunction";
+        let page = |marker: Option<String>| async move {
             let call = || {
                 let call = self.sdk.list_versions_by_function().function_name(function);
                 call.max_items(limits::PER_PAGE).set_marker(marker.clone()).send()
             };
-            // A function that has just gone has none.
-            let Some(page) = self.ask(lane, "ListVersionsByFunction", call).await? else { return Ok(all) };
-            let versions = page.versions.unwrap_or_default().into_iter().filter_map(map::configuration);
-            all.extend(versions.filter(|version| version.version != "$LATEST"));
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(all);
-            }
-        }
-        Err(self.endless("ListVersionsByFunction"))
+            let Some(page) = self.ask(lane, ACTION, call).await? else { return Ok(Default::default()) };
+            let versions = page.versions.into_iter().flatten().filter_map(map::configuration);
+            Ok((versions.filter(|version| version.version != "$LATEST").collect(), page.next_marker))
+        };
+        self.pages(ACTION, page).await
     }
 
-    /// The aliases of a function.
+    /// The aliases of a function; one that has just gone has none.
     pub(super) async fn aliases(&self, lane: Lane, function: &str) -> Result<Vec<Alias>, AwsError> {
-        let (mut all, mut marker) = (Vec::new(), None);
-        for _ in 0..limits::PAGES {
+        const ACTION: &str = "ListAliases";
+        let page = |marker: Option<String>| async move {
             let call = || {
                 let call = self.sdk.list_aliases().function_name(function);
                 call.max_items(limits::PER_PAGE).set_marker(marker.clone()).send()
             };
-            let Some(page) = self.ask(lane, "ListAliases", call).await? else { return Ok(all) };
-            all.extend(page.aliases.unwrap_or_default().into_iter().filter_map(map::alias));
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(all);
-            }
-        }
-        Err(self.endless("ListAliases"))
+            let Some(page) = self.ask(lane, ACTION, call).await? else { return Ok(Default::default()) };
+            Ok((page.aliases.into_iter().flatten().filter_map(map::alias).collect(), page.next_marker))
+        };
+        self.pages(ACTION, page).await
     }
 
     /// The URL of a function, or of an alias of it, where it has one.
@@ -100,23 +85,37 @@ impl Client {
     /// The tags of all functions that have some, by their ARN.
     pub(super) async fn all_tags(&self) -> Result<BTreeMap<String, Tags>, AwsError> {
         const TARGET: &str = "ResourceGroupsTaggingAPI_20170126.GetResources";
-        let (mut all, mut token) = (BTreeMap::new(), String::new());
-        for _ in 0..limits::PAGES {
+        let page = |token: Option<String>| async move {
             let ask = json!({
                 "ResourceTypeFilters": ["lambda:function"],
                 "ResourcesPerPage": limits::TAGGED_PER_PAGE,
-                "PaginationToken": token,
+                "PaginationToken": token.unwrap_or_default(),
             });
             let answer = patiently(|| self.place.json(Lane::Fast, Service::Tagging, TARGET, ask.to_string())).await?;
             let page: TaggedPage = serde_json::from_slice(&answer)
                 .map_err(|error| self.error("GetResources", Trouble::Unreadable, error.to_string()))?;
-            all.extend(page.resource_tag_mapping_list.into_iter().map(map::Tagged::tags));
-            token = page.pagination_token;
-            if token.is_empty() {
+            Ok((page.resource_tag_mapping_list, Some(page.pagination_token)))
+        };
+        let tagged = self.pages("GetResources", page).await?;
+        Ok(tagged.into_iter().map(map::Tagged::tags).collect())
+    }
+
+    /// What is on all pages of a list, each asked for with what the one before names; half a list is none.
+    async fn pages<T, F>(&self, action: &str, page: impl Fn(Option<String>) -> F) -> Result<Vec<T>, AwsError>
+    where
+        F: Future<Output = Result<(Vec<T>, Option<String>), AwsError>>,
+    {
+        let (mut all, mut marker) = (Vec::new(), None);
+        for _ in 0..limits::PAGES {
+            let (items, next) = page(marker).await?;
+            all.extend(items);
+            marker = next.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
                 return Ok(all);
             }
         }
-        Err(self.endless("GetResources"))
+        let text = format!("the list has more than {} pages", limits::PAGES);
+        Err(self.error(action, Trouble::Unreadable, text))
     }
 
     /// Makes a call, again where it was throttled. `None`: what it asks about is not there.
@@ -165,10 +164,6 @@ impl Client {
 
     fn error(&self, action: &str, trouble: Trouble, text: impl Into<String>) -> AwsError {
         AwsError::new(self.act(action), trouble, text)
-    }
-
-    fn endless(&self, action: &str) -> AwsError {
-        self.error(action, Trouble::Unreadable, format!("the list has more than {} pages", limits::PAGES))
     }
 
     fn act(&self, action: &str) -> String {

@@ -142,7 +142,7 @@ impl Watch<'_> {
                     tracing::warn!(place = %self.key, %error, act = %error.act, "aws.list_failed");
                 }
                 self.list_at = Instant::now() + wait;
-                self.told.reports.part(self.key, Some(told(&error)));
+                self.told.reports.part(self.key, Some(SourceError::from(error.clone()).to_string()));
                 self.told.standing.send_modify(|standing| standing.fails(self.key, &error));
             }
         }
@@ -264,7 +264,9 @@ impl Watch<'_> {
 
     /// Shows that one call fails in this place, or does no more.
     fn show(&self, action: &str, error: Option<&AwsError>) {
-        self.told.reports.part(&format!("{} {action}", self.key), error.map(told));
+        self.told
+            .reports
+            .part(&format!("{} {action}", self.key), error.map(|error| SourceError::from(error.clone()).to_string()));
     }
 
     /// Tells the catalog all that is known.
@@ -295,8 +297,4 @@ impl Watch<'_> {
         }
         Ok(())
     }
-}
-
-fn told(error: &AwsError) -> String {
-    format!("{}: {error}", error.act)
 }

@@ -127,7 +127,7 @@ impl Consul {
                 if failures == 1 {
                     tracing::warn!("cannot {}: {error}", error.act);
                 }
-                tools.catalog.part(&place.1, Some(format!("{}: {error}", error.act)));
+                tools.catalog.part(&place.1, Some(SourceError::from(error).to_string()));
                 sleep(limits::REMOTE_BACKOFF.wait(failures)).await;
             }
         };
