@@ -17,6 +17,7 @@ mod pace;
 mod place;
 mod profile;
 mod settings;
+mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub use pace::{Lane, Pace};
 pub use place::{Aws, Place};
 pub(crate) use settings::is_region;
 pub use settings::{Base, RawAws, RawIdentity, RawKeyFiles, RawRole, RawWebIdentity, SettingsError};
+pub(crate) use tag::Wanted;

@@ -25,7 +25,7 @@ aws:
     - name: pod
       regions: [us-east-1]
       webIdentity: {tokenFile: token, roleArn: 'arn:aws:iam::333333333333:role/pod'}
-  ec2: {interval: 1, filters: [Stage=prod]}
+  ec2: {interval: 1, filters: [stage=prod]}
 ";
 
 /// Python: one running instance with tags, in a region, by a client with keys; prints its id and private address.
@@ -124,7 +124,7 @@ fn instances_of_two_regions_and_three_accounts_are_found_and_called() {
         assert_eq!(labels("zone").len(), 2);
         let left_out = &source(&daemon).await.unwrap()["leftOut"];
         assert_eq!(left_out[&instances[5].0], "it has no tag portolan:upstream");
-        assert_eq!(left_out[&instances[6].0], "its tags are not as aws.ec2.filters wants: Stage=prod");
+        assert_eq!(left_out[&instances[6].0], "its tags are not as aws.ec2.filters wants: stage=prod");
 
         let why = daemon.admin(&format!("/api/v1/why?target={}", instances[5].0)).await.to_string();
         assert!(why.contains("it has no tag portolan:upstream"), "{why}");

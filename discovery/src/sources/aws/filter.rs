@@ -27,13 +27,8 @@ impl Settings {
             (_, Some(rule)) => return Some(rule.clone()),
             (_, None) => {}
         }
-        let has = |(key, value): &&(String, Option<String>)| {
-            tags.get(key).is_some_and(|is| value.as_ref().is_none_or(|wanted| wanted == is))
-        };
-        let lacks = self.tags.iter().find(|wanted| !has(wanted))?;
-        let (key, value) = lacks;
-        let wanted = value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}={value}"));
-        Some(format!("it lacks the tag {wanted} of aws.lambda.tags"))
+        let lacks = self.tags.iter().find(|wanted| !wanted.is_among(tags))?;
+        Some(format!("it lacks the tag {lacks} of aws.lambda.tags"))
     }
 }
 

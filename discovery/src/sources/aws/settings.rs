@@ -6,7 +6,7 @@ use catalog::model::{SourceId, UpstreamSpec};
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::aws::SettingsError;
+use crate::aws::{SettingsError, Wanted};
 use crate::eligibility::{Mode, Rules};
 
 /// The section as it is written.
@@ -58,8 +58,7 @@ pub struct Settings {
     pub(super) interval: Duration,
     pub(super) round: Duration,
     pub(super) names: Vec<String>,
-    /// Key, and value where it counts.
-    pub(super) tags: Vec<(String, Option<String>)>,
+    pub(super) tags: Vec<Wanted>,
     pub(super) versions: Versions,
     /// Why no function is listed, but one that its own tag enables.
     pub(super) off: Option<String>,
@@ -86,10 +85,9 @@ impl Settings {
         if raw.names.iter().any(String::is_empty) {
             return at("names", "an empty pattern fits no name");
         }
-        let tags: Vec<_> = raw.tags.iter().map(|text| tag(text)).collect();
-        if tags.iter().any(|(key, _)| key.is_empty()) {
+        let Some(tags) = raw.tags.iter().map(|text| Wanted::parse(text)).collect() else {
             return at("tags", "a tag is key or key=value");
-        }
+        };
         Ok(Self {
             interval: Duration::from_secs(raw.interval),
             round: Duration::from_secs(raw.round),
@@ -99,12 +97,5 @@ impl Settings {
             off: None,
             never: false,
         })
-    }
-}
-
-fn tag(text: &str) -> (String, Option<String>) {
-    match text.split_once('=') {
-        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-        None => (text.to_owned(), None),
     }
 }

@@ -63,8 +63,7 @@ pub(super) fn map<'i>(instances: impl Iterator<Item = (&'i Seen, &'i Instance)>,
 
 /// The group that an instance belongs to, and where it is called; else the reason why it is in none.
 fn member<'i>(instance: &'i Instance, settings: &Settings) -> Result<(&'i str, SocketAddr), String> {
-    let tags = || instance.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    if let Some(filter) = settings.filters.iter().find(|filter| !filter.takes(tags())) {
+    if let Some(filter) = settings.filters.iter().find(|wanted| !wanted.is_among(&instance.tags)) {
         return Err(format!("its tags are not as aws.ec2.filters wants: {filter}"));
     }
     let group = match instance.tags.get(&settings.group_tag).map(|group| group.trim()) {

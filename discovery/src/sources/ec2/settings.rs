@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::aws::SettingsError;
+use crate::aws::{SettingsError, Wanted};
 
 /// The section as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct RawSettings {
     pub port: u16,
     /// Which address is called.
     pub address: Address,
-    /// What an instance's tags must have, all of it: `key` or `key=value`. The case of keys does not count.
+    /// What an instance's tags must have, all of it: `key` or `key=value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<String>,
 }
@@ -58,14 +58,7 @@ pub struct Settings {
     pub(super) port_tag: String,
     pub(super) port: u16,
     pub(super) address: Address,
-    pub(super) filters: Vec<Filter>,
-}
-
-/// A tag that an instance must have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Filter {
-    key: String,
-    value: Option<String>,
+    pub(super) filters: Vec<Wanted>,
 }
 
 impl Settings {
@@ -81,10 +74,9 @@ impl Settings {
         if raw.group_tag.is_empty() {
             return at("groupTag", "a tag has a name");
         }
-        let filters: Vec<Filter> = raw.filters.iter().map(|text| text.as_str().into()).collect();
-        if filters.iter().any(|filter| filter.key.is_empty()) {
+        let Some(filters) = raw.filters.iter().map(|text| Wanted::parse(text)).collect() else {
             return at("filters", "a filter is key or key=value");
-        }
+        };
         Ok(Self {
             interval: Duration::from_secs(raw.interval),
             group_tag: raw.group_tag.clone(),
@@ -93,32 +85,5 @@ impl Settings {
             address: raw.address,
             filters,
         })
-    }
-}
-
-impl From<&str> for Filter {
-    fn from(text: &str) -> Self {
-        match text.split_once('=') {
-            Some((key, value)) => Self { key: key.to_owned(), value: Some(value.to_owned()) },
-            None => Self { key: text.to_owned(), value: None },
-        }
-    }
-}
-
-impl Filter {
-    /// Whether one of these tags is as it wants.
-    pub(super) fn takes<'t>(&self, mut tags: impl Iterator<Item = (&'t str, &'t str)>) -> bool {
-        tags.any(|(key, value)| {
-            key.eq_ignore_ascii_case(&self.key) && self.value.as_deref().is_none_or(|wanted| wanted == value)
-        })
-    }
-}
-
-impl std::fmt::Display for Filter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{}={value}", self.key),
-            None => f.write_str(&self.key),
-        }
     }
 }

@@ -100,7 +100,8 @@ fn what_is_left_out_is_named_with_the_reason() {
     let both = Instance { public: "54.0.0.1".parse().ok(), v6: "2001:db8::1".parse().ok(), ..one(&[web]) };
     check("{address: public}", both.clone(), Ok("54.0.0.1:80"));
     check("{}", Instance { private: None, ..both }, Ok("[2001:db8::1]:80"));
-    check("{filters: [TEAM, stage=x]}", one(&[web, ("team", "a"), ("Stage", "x")]), Ok("10.0.0.1:80"));
+    check("{filters: [team, stage=x]}", one(&[web, ("team", "a"), ("stage", "x")]), Ok("10.0.0.1:80"));
+    check("{filters: [Team]}", one(&[web, ("team", "a")]), Err("its tags are not as aws.ec2.filters wants: Team"));
     check(
         "{filters: [stage=x]}",
         one(&[web, ("stage", "X")]),
