@@ -1,4 +1,5 @@
-//! What instances mean: those of one group are the endpoints of one upstream, wherever they run.
+//! What instances mean: those of one group that run are the endpoints of one upstream, wherever that is. A group is
+//! there as long as it has an instance: one that stands still may run again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -38,22 +39,25 @@ pub(super) struct Mapped {
 /// Maps all instances that were seen.
 pub(super) fn map<'i>(instances: impl Iterator<Item = (&'i Seen, &'i Instance)>, settings: &Settings) -> Mapped {
     let mut mapped = Mapped::default();
-    let mut groups: BTreeMap<&str, Vec<(&Instance, Endpoint)>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<(&Instance, Option<Endpoint>)>> = BTreeMap::new();
     for (seen, instance) in instances {
-        match member(instance, settings) {
-            Ok((group, address)) => {
-                let endpoint = Endpoint { labels: labels(seen, instance), ..Endpoint::at(address) };
+        // What has no such tag is not meant for anybody here.
+        let Some(group) = instance.tags.get(&settings.group_tag).map(|group| group.trim()) else { continue };
+        match member(instance, group, settings) {
+            Ok(address) => {
+                let at = |address| Endpoint { labels: labels(seen, instance), ..Endpoint::at(address) };
+                let endpoint = address.map(at);
                 groups.entry(group).or_default().push((instance, endpoint));
             }
             Err(reason) => _ = mapped.left_out.insert(instance.id.clone(), reason),
         }
     }
     for (group, mut members) in groups {
-        members.sort_by_key(|(instance, endpoint)| (endpoint.address, instance.id.clone()));
+        members.sort_by_key(|(instance, endpoint)| (endpoint.as_ref().map(|at| at.address), instance.id.clone()));
         let instances: Vec<&Instance> = members.iter().map(|(instance, _)| *instance).collect();
         let (spec, odd) = spec(&instances, settings);
         mapped.left_out.extend(odd);
-        let mut endpoints: Vec<_> = members.into_iter().map(|(_, endpoint)| endpoint).collect();
+        let mut endpoints: Vec<_> = members.into_iter().filter_map(|(_, endpoint)| endpoint).collect();
         endpoints.dedup_by_key(|endpoint| endpoint.address);
         let listed = Listed { key: group.into(), name: format!("ec2-{group}"), namespace: None, spec, endpoints };
         mapped.upstreams.insert(group.to_owned(), listed);
@@ -61,16 +65,14 @@ pub(super) fn map<'i>(instances: impl Iterator<Item = (&'i Seen, &'i Instance)>,
     mapped
 }
 
-/// The group that an instance belongs to, and where it is called; else the reason why it is in none.
-fn member<'i>(instance: &'i Instance, settings: &Settings) -> Result<(&'i str, SocketAddr), String> {
+/// Where an instance of `group` is called, if it runs; else the reason why it is none of that group.
+fn member(instance: &Instance, group: &str, settings: &Settings) -> Result<Option<SocketAddr>, String> {
     if let Some(filter) = settings.filters.iter().find(|wanted| !wanted.is_among(&instance.tags)) {
         return Err(format!("its tags are not as aws.ec2.filters wants: {filter}"));
     }
-    let group = match instance.tags.get(&settings.group_tag).map(|group| group.trim()) {
-        None => return Err(format!("it has no tag {}", settings.group_tag)),
-        Some("") => return Err(format!("its tag {} is empty", settings.group_tag)),
-        Some(group) => group,
-    };
+    if group.is_empty() {
+        return Err(format!("its tag {} is empty", settings.group_tag));
+    }
     let port = match instance.tags.get(&settings.port_tag) {
         None => settings.port,
         Some(text) => match text.trim().parse() {
@@ -78,13 +80,16 @@ fn member<'i>(instance: &'i Instance, settings: &Settings) -> Result<(&'i str, S
             _ => return Err(format!("its tag {} is no port: {text:?}", settings.port_tag)),
         },
     };
+    if !instance.running {
+        return Ok(None);
+    }
     let (v4, words) = match settings.address {
         Address::Private => (instance.private, "private"),
         Address::Public => (instance.public, "public"),
     };
     let address = v4.map(IpAddr::from).or(instance.v6.map(IpAddr::from));
     let address = address.ok_or_else(|| format!("it has no {words} address, and none of IPv6"))?;
-    Ok((group, SocketAddr::new(address, port)))
+    Ok(Some(SocketAddr::new(address, port)))
 }
 
 /// An instance's tags, and where it is; the latter wins where a tag is called the same.

@@ -167,7 +167,8 @@ impl<'a> Publisher<'a> {
         for held in &self.held {
             let is_unread = |endpoint: &Endpoint| unread.iter().any(|seen| seen.has(endpoint));
             let kept: Vec<_> = held.endpoints.iter().filter(|endpoint| is_unread(endpoint)).cloned().collect();
-            if kept.is_empty() {
+            // Of a group that had no endpoint nobody knows where it is.
+            if kept.is_empty() && !held.endpoints.is_empty() {
                 continue;
             }
             let nothing = || Listed { endpoints: Vec::new(), ..held.clone() };

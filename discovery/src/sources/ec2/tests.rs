@@ -33,7 +33,8 @@ fn a_page_is_read() {
     let v6 = "<item><instanceId>i-3</instanceId><instanceState><name>running</name></instanceState><privateIpAddress/>
         <networkInterfaceSet><item><ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet>
         </item></networkInterfaceSet></item>";
-    let text = page(&format!("{}{stopped}{v6}", instance("i-1", "10.0.0.1", &tags)), "next");
+    let gone = stopped.replace("stopped", "terminated");
+    let text = page(&format!("{}{stopped}{gone}{v6}", instance("i-1", "10.0.0.1", &tags)), "next");
     insta::assert_debug_snapshot!(parse(text.as_bytes()).unwrap());
     assert_eq!(parse(page("", "").as_bytes()), Ok(Page::default()));
     for odd in ["", "{}", "<html/>", "<DescribeInstancesResponse><reservationSet>", "\u{0}"] {
@@ -49,6 +50,7 @@ fn seen(identity: &str, region: &str) -> Seen {
 fn told(id: &str, private: &str, tags: &[(&str, &str)]) -> Instance {
     Instance {
         id: id.to_owned(),
+        running: true,
         zone: "z".to_owned(),
         private: private.parse().ok(),
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
@@ -93,7 +95,6 @@ fn what_is_left_out_is_named_with_the_reason() {
     check("{port: 9}", one(&[web]), Ok("10.0.0.1:9"));
     check("{}", one(&[web, ("portolan:port", " 81 ")]), Ok("10.0.0.1:81"));
     check("{portTag: p, groupTag: g}", one(&[("g", "web"), ("p", "82")]), Ok("10.0.0.1:82"));
-    check("{}", one(&[]), Err("it has no tag portolan:upstream"));
     check("{}", one(&[("portolan:upstream", " ")]), Err("its tag portolan:upstream is empty"));
     check("{}", one(&[web, ("portolan:port", "0")]), Err("its tag portolan:port is no port: \"0\""));
     check("{address: public}", one(&[web]), Err("it has no public address, and none of IPv6"));
@@ -107,6 +108,28 @@ fn what_is_left_out_is_named_with_the_reason() {
         one(&[web, ("stage", "X")]),
         Err("its tags are not as aws.ec2.filters wants: stage=x"),
     );
+}
+
+#[test]
+fn instances_without_the_tag_are_not_named() {
+    assert_eq!(mapped("{filters: [a]}", &[(seen("", "eu-west-1"), told("i-1", "10.0.0.1", &[]))]), Mapped::default());
+}
+
+#[test]
+fn a_group_is_there_as_long_as_it_has_an_instance() {
+    let web = [("portolan:upstream", "web"), ("team", "a"), ("portolan:openapi", "/a")];
+    let runs = (seen("", "eu-west-1"), told("i-1", "10.0.0.1", &web));
+    let stands = Instance { running: false, private: None, ..told("i-2", "10.0.0.2", &web) };
+    let stands = (seen("", "eu-west-1"), stands);
+    let check = |instances: &[(Seen, Instance)], endpoints: usize| {
+        let Mapped { upstreams, left_out } = mapped("{}", instances);
+        let listed = &upstreams["web"];
+        assert_eq!((listed.endpoints.len(), listed.spec.labels["team"].as_str()), (endpoints, "a"));
+        assert_eq!(left_out, BTreeMap::new());
+        listed.spec.clone()
+    };
+    assert_eq!(check(&[runs.clone(), stands.clone()], 1), check(&[stands], 0), "it is the same upstream all along");
+    check(&[runs], 1);
 }
 
 proptest! {
@@ -146,7 +169,9 @@ async fn run(bench: &Bench, places: Vec<crate::aws::Place>, facts: impl AsyncFnO
 #[tokio::test]
 async fn all_pages_of_all_regions_are_one_list() {
     let server = server(|came: &Came| {
-        assert_eq!((came.form("Version").as_str(), came.form("Filter.1.Value.1").as_str()), ("2016-11-15", "running"));
+        let asked = ["Version", "Filter.1.Name", "Filter.1.Value.1", "Filter.2.Name", "Filter.2.Value.4"];
+        let wanted = ["2016-11-15", "tag-key", "portolan:upstream", "instance-state-name", "stopped"];
+        assert_eq!(asked.map(|name| came.form(name)), wanted);
         let token = came.form("NextToken");
         let ip = if came.credential(2) == "eu-west-1" { "127.0.1" } else { "127.0.2" };
         let web = [("portolan:upstream", "web".to_owned())];
@@ -275,6 +300,25 @@ async fn a_region_that_hangs_hides_no_other_and_keeps_what_it_had() {
         assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-web").unwrap(), ["127.0.2.1:80", "127.0.3.1:80"]);
         pass(PATIENCE).await;
         assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-web").unwrap(), ["127.0.1.1:80", "127.0.2.1:80"]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_endpoints_stays_while_its_region_cannot_be_read() {
+    let bench = Bench::new().await;
+    let stands = Instance { running: false, ..told("i-2", "127.0.2.1", &[("portolan:upstream", "web")]) };
+    let earlier = mapped("{}", &[(seen("", "us-east-1"), stands)]).upstreams.into_values().collect();
+    bench.catalog.report(&SourceId::new("ec2", ""), Report::Full(earlier)).await.unwrap();
+    publish(&bench, vec![(0, vec![told("i-1", "127.0.1.1", &[("portolan:upstream", "shop")])])], async {
+        pass(PATIENCE * 2).await;
+        assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-shop").unwrap(), ["127.0.1.1:80"]);
+        assert_eq!(addresses(&bench.catalog.snapshot(), "ec2-web").unwrap(), [""; 0]);
+    })
+    .await;
+    publish(&bench, vec![(0, vec![]), (1, vec![])], async {
+        pass(PATIENCE * 2).await;
+        assert_eq!(bench.catalog.snapshot().upstream_count(), 0);
     })
     .await;
 }

@@ -5,11 +5,17 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
+/// The states of instances that are there; those of others are `shutting-down` and `terminated`.
+pub(super) const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+const RUNNING: &str = "running";
+
 /// An instance as EC2 tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {
     /// `i-0123456789abcdef0`.
     pub id: String,
+    /// Whether it runs.
+    pub running: bool,
     /// Its availability zone.
     pub zone: String,
     /// Its address in its network.
@@ -25,7 +31,7 @@ pub struct Instance {
 /// One page of the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The running ones on it.
+    /// Those on it that are there.
     pub instances: Vec<Instance>,
     /// What to ask for the next page with.
     pub next: Option<String>,
@@ -62,7 +68,8 @@ struct Reservation {
 #[serde(rename_all = "camelCase")]
 struct Told {
     instance_id: String,
-    instance_state: Option<State>,
+    #[serde(default)]
+    instance_state: State,
     placement: Option<Placement>,
     private_ip_address: Option<String>,
     ip_address: Option<String>,
@@ -73,7 +80,7 @@ struct Told {
     tag_set: Items<Tag>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct State {
     #[serde(default)]
     name: String,
@@ -111,8 +118,8 @@ pub fn parse(answer: &[u8]) -> Result<Page, String> {
     let text = std::str::from_utf8(answer).map_err(|error| error.to_string())?;
     let answer: Answer = quick_xml::de::from_str(text).map_err(|error| error.to_string())?;
     let told = answer.reservation_set.items.into_iter().flat_map(|reservation| reservation.instances_set.items);
-    let is_running = |told: &Told| told.instance_state.as_ref().is_some_and(|state| state.name == "running");
-    let instances = told.filter(is_running).map(Instance::from).collect();
+    let is_there = |told: &Told| STATES.contains(&told.instance_state.name.as_str());
+    let instances = told.filter(is_there).map(Instance::from).collect();
     Ok(Page { instances, next: answer.next_token.filter(|token| !token.is_empty()) })
 }
 
@@ -123,6 +130,7 @@ impl From<Told> for Instance {
         let mut v6 = told.ipv6_address.into_iter().chain(of_interfaces.filter_map(|address| address.ipv6_address));
         Self {
             id: told.instance_id,
+            running: told.instance_state.name == RUNNING,
             zone: told.placement.map(|placement| placement.availability_zone).unwrap_or_default(),
             private: told.private_ip_address.and_then(|text| text.parse().ok()),
             public: told.ip_address.and_then(|text| text.parse().ok()),
