@@ -129,6 +129,7 @@ mod tests {
             endpoints: 7,
             lag: None,
             restarts: 0,
+            refused: false,
             left_out: BTreeMap::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The daemon, put together: all rooms by name, top to bottom as the data flow.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use catalog::{Catalog, Registrar};
 use discovery::Prober;
 use discovery::Supervisor;
 use discovery::attempts::Journal;
+use discovery::board::Status;
 use discovery::eligibility::Rules;
 use discovery::fetch::{Fetcher, Held};
 use discovery::policy::AddressPolicy;
@@ -75,6 +77,8 @@ pub(crate) struct Daemon {
     config: Config,
     /// The store had nothing when it was opened: asked before any source could report.
     was_empty: bool,
+    /// Sources that nobody asked for but the environment.
+    by_themselves: BTreeSet<String>,
     pub(crate) api: Api,
     pub(crate) admin: SocketAddr,
     router: Router,
@@ -112,7 +116,8 @@ impl Daemon {
         let settings =
             registry::Settings { in_use: Some(in_use), again: Some(reload.resources()), keyring, ..sourcing(&config) };
         let policy = policy.knows([router.address(), admin]);
-        let Discovery { supervisor, prober, explainer, notes } = Discovery::new(&config, settings, &catalog, policy)?;
+        let Discovery { supervisor, prober, explainer, notes, by_themselves } =
+            Discovery::new(&config, settings, &catalog, policy)?;
 
         let api = Api {
             board: supervisor.board().clone(),
@@ -135,15 +140,29 @@ impl Daemon {
         tasks.spawn(stop.clone().ends(follow));
         let door = admin::door(&config, admin, keys.subscribe());
         tasks.spawn(admin::serve(listener, door, api.clone(), stop));
-        Ok(Self { config, was_empty, api, admin, router, tasks, registrar: registrars, stopper, reload, notes })
+        Ok(Self {
+            config,
+            was_empty,
+            by_themselves,
+            api,
+            admin,
+            router,
+            tasks,
+            registrar: registrars,
+            stopper,
+            reload,
+            notes,
+        })
     }
 
-    /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list and first looks
+    /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list (or is refused one that nobody
+    /// asked for) and first looks
     /// are done, or when the time for that is over.
     pub(crate) async fn ready(&self) {
         let first = async {
-            let started = |all: &[discovery::board::Status]| all.iter().all(|s| s.last_success.is_some());
-            self.api.board.wait_for(started).await;
+            let is_over = |s: &Status| s.refused && self.by_themselves.contains(&s.source);
+            let started = |s: &Status| s.last_success.is_some() || is_over(s);
+            self.api.board.wait_for(|all| all.iter().all(started)).await;
             self.api.prober.settled(self.api.catalog.generation()).await;
         };
         if self.was_empty && tokio::time::timeout(self.config.warmup, first).await.is_err() {
@@ -195,6 +214,7 @@ struct Discovery {
     prober: Prober,
     explainer: Explainer,
     notes: Notes,
+    by_themselves: BTreeSet<String>,
 }
 
 impl Discovery {
@@ -205,8 +225,11 @@ impl Discovery {
         catalog: &Catalog,
         policy: AddressPolicy,
     ) -> anyhow::Result<Self> {
-        let (mut sources, mut notes) = (Vec::new(), Vec::new());
+        let (mut sources, mut notes, mut by_themselves) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (kind, opened) in registry::open(&settings)? {
+            if opened.by_itself {
+                by_themselves.extend(opened.sources.iter().map(|source| source.id().to_string()));
+            }
             sources.extend(opened.sources);
             notes.push((kind.name, opened.note));
         }
@@ -224,7 +247,7 @@ impl Discovery {
             outcomes: prober.handle().outcomes().clone(),
             journal,
         };
-        Ok(Self { supervisor, prober, explainer, notes })
+        Ok(Self { supervisor, prober, explainer, notes, by_themselves })
     }
 }
 

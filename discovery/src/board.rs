@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::SourceError;
+
 /// The most entries that one source's list of what it leaves out has.
 pub const MOST_LEFT_OUT: usize = 1_000;
 
@@ -62,6 +64,9 @@ pub struct Status {
     /// When each part of what it tells was read, where parts are read at their own times: of several readings the oldest.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub as_of: BTreeMap<String, Timestamp>,
+    /// Whether the place refused the last run, so that running again is of little use.
+    #[serde(skip)]
+    pub refused: bool,
     /// What the place has and the source does not list, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, String>,
@@ -186,9 +191,10 @@ impl Board {
         self.0.borrow().get(source).and_then(|row| row.status.last_success).is_some_and(|last| last > then)
     }
 
-    pub(crate) fn failed(&self, source: &SourceId, message: String) {
+    pub(crate) fn failed(&self, source: &SourceId, error: &SourceError) {
         self.change(source, |row| {
-            row.status.last_error = Some(Failure { time: Timestamp::now(), message });
+            row.status.last_error = Some(Failure { time: Timestamp::now(), message: error.to_string() });
+            row.status.refused = matches!(error, SourceError::Refused { .. });
             row.status.restarts += 1;
             row.status.enter(State::Failing);
         });
@@ -242,6 +248,7 @@ fn starting(source: &SourceId) -> Status {
         lag: None,
         restarts: 0,
         as_of: BTreeMap::new(),
+        refused: false,
         left_out: BTreeMap::new(),
     }
 }
@@ -308,10 +315,10 @@ mod tests {
         let (board, source) = (Board::default(), SourceId::new("static", ""));
         board.add(&source);
         board.reported(&source, Counted::from(&Report::Full(vec![listed("a", 1)])), Duration::ZERO);
-        board.failed(&source, "gone".into());
+        board.failed(&source, &SourceError::Place { act: "watch".into(), cause: "gone".into() });
         let status = board.read().remove(0);
         assert_eq!((status.state, status.upstreams, status.restarts), (State::Failing, 1, 1));
-        assert!(status.last_success.is_some() && status.last_error.unwrap().message == "gone");
+        assert!(status.last_success.is_some() && status.last_error.unwrap().message == "watch: gone");
         board.alive(&source);
         assert_eq!(board.read()[0].state, State::Ok);
     }

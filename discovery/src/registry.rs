@@ -141,6 +141,8 @@ pub struct Opened {
     pub sources: Vec<Box<dyn Source>>,
     /// A line for the table at the start: what was found, or what was looked for and not found.
     pub note: String,
+    /// Nobody asked for them but the environment, which may have been set for something else: where they are refused, nothing waits for them.
+    pub by_itself: bool,
 }
 
 /// Why settings cannot be used.
@@ -201,7 +203,7 @@ fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
         count => format!("{count} given"),
     };
     let sources = fixed::Fixed::each(settings.upstreams.clone()).map(|source| Box::new(source) as Box<dyn Source>);
-    Ok(Opened { sources: sources.collect(), note })
+    Ok(Opened { sources: sources.collect(), note, ..Opened::default() })
 }
 
 fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -209,7 +211,7 @@ fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
     let source =
         |path: &PathBuf| Box::new(files::Files::new(path.clone()).again(settings.again.clone())) as Box<dyn Source>;
     let note = if paths.is_empty() { "none given".into() } else { format!("watching {}", paths.join(", ")) };
-    Ok(Opened { sources: settings.resources.iter().map(source).collect(), note })
+    Ok(Opened { sources: settings.resources.iter().map(source).collect(), note, ..Opened::default() })
 }
 
 fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -243,7 +245,7 @@ fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
 
 fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
     let unusable = |error: aws::SettingsError| SettingsError::Unusable("aws", error.to_string());
-    let (places, note) = aws::asked(settings, "aws").map_err(unusable)?;
+    let aws::Asked { places, note, by_itself } = aws::asked(settings, "aws").map_err(unusable)?;
     let own = lambda::Settings::new(&settings.aws.raw().lambda).map_err(unusable)?;
     let id = SourceId::new("aws", "");
     let own = own.under(&settings.rules, &id, &settings.namespace);
@@ -251,7 +253,7 @@ fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
     if !places.is_empty() {
         sources.push(Box::new(Lambda::new(id, places, own, settings.keyring.clone())));
     }
-    Ok(Opened { sources, note })
+    Ok(Opened { sources, note, by_itself })
 }
 
 fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -274,18 +276,18 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         let services = Kubernetes::new(id, place).within(settings.kubernetes.clone());
         [Box::new(services.holding(settings.documents.clone())) as Box<dyn Source>, Box::new(resources)]
     };
-    Ok(Opened { sources: places.into_iter().flat_map(source).collect(), note })
+    Ok(Opened { sources: places.into_iter().flat_map(source).collect(), note, ..Opened::default() })
 }
 
 fn open_ec2(settings: &Settings) -> Result<Opened, SettingsError> {
     let unusable = |error: aws::SettingsError| SettingsError::Unusable("ec2", error.to_string());
-    let (places, note) = aws::asked(settings, "ec2").map_err(unusable)?;
+    let aws::Asked { places, note, by_itself } = aws::asked(settings, "ec2").map_err(unusable)?;
     let own = ec2::Settings::new(&settings.aws.raw().ec2).map_err(unusable)?;
     let sources = match places.is_empty() {
         true => Vec::new(),
         false => vec![Box::new(Ec2::new(SourceId::new("ec2", ""), places, own)) as Box<dyn Source>],
     };
-    Ok(Opened { sources, note })
+    Ok(Opened { sources, note, by_itself })
 }
 
 #[cfg(test)]

@@ -33,6 +33,14 @@ pub enum SourceError {
         /// What came of it.
         cause: String,
     },
+    /// The place takes us for nobody who may ask: there are no keys that it knows, or they have no right.
+    #[error("{act}: {cause}")]
+    Refused {
+        /// What was tried.
+        act: String,
+        /// What came of it.
+        cause: String,
+    },
     /// The catalog did not take it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

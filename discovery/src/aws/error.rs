@@ -104,7 +104,11 @@ impl Trouble {
 
 impl From<AwsError> for SourceError {
     fn from(error: AwsError) -> Self {
-        Self::Place { act: error.act, cause: error.text }
+        let (act, cause) = (error.act, error.text);
+        match error.trouble {
+            Trouble::NoKeys | Trouble::BadKeys | Trouble::Denied => Self::Refused { act, cause },
+            _ => Self::Place { act, cause },
+        }
     }
 }
 

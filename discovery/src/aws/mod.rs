@@ -23,7 +23,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use asked::asked;
+pub(crate) use asked::{Asked, asked};
 pub use endpoint::{Endpoint, Service};
 pub(crate) use error::told;
 pub use error::{AwsError, Trouble};

@@ -83,7 +83,7 @@ async fn keep(source: &dyn Source, reports: &Reports, catalog: &Catalog, board: 
         failures += 1;
         let (id, wait) = (source.id(), RESTART.wait(failures));
         tracing::warn!(source = %id, %error, failures, ?wait, "source failed");
-        board.failed(id, error.to_string());
+        board.failed(id, &error);
         if let Err(refused) = catalog.failing(id, error.to_string()).await {
             tracing::error!(source = %id, error = %refused, "its entries cannot be marked as stale");
         }

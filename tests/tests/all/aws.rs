@@ -157,3 +157,20 @@ async fn two_thousand_functions_are_read_as_slowly_as_aws_wants_it() {
     assert!((1..=LIMIT).contains(&busiest), "{busiest} calls in a second");
     until_source(&daemon, "nothing fails", |source| source["failingParts"].is_null()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_waits_for_a_source_that_nobody_asked_for_and_that_is_refused() {
+    let front = ControlPlane::of(1).await;
+    front.refuse(&REGIONS);
+    let [url, region] = [("AWS_ENDPOINT_URL", &*front.url()), ("AWS_REGION", REGIONS[0])]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let keys = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = Options { environment: [url, region].into_iter().chain(keys).collect(), ..Options::default() };
+    let daemon = Daemon::launch(options, ["--workers=1", "--warmup=3600"]);
+    daemon.ready().await;
+    let sources = http::get(&format!("{}/api/v1/sources", daemon.admin)).await.unwrap();
+    let states: Vec<_> = sources["items"].as_array().unwrap().iter().map(|source| source["state"].clone()).collect();
+    assert_eq!(states, ["failing", "failing"], "{sources}");
+    front.refuse(&[]);
+    daemon.until_functions(&upstream(REGIONS[0]), ["f0000"]).await;
+}
