@@ -10,6 +10,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_lambda::config::SharedHttpClient;
 use plugins::keyring::Keys;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -26,6 +27,8 @@ const SESSION: &str = "portolan";
 /// Where keys are asked for.
 pub(super) struct Sts<'a> {
     pub(super) caller: &'a Caller,
+    /// What AWS's own crate asks with.
+    pub(super) http: SharedHttpClient,
     pub(super) region: &'a str,
     pub(super) endpoint: &'a Endpoint,
 }
@@ -34,11 +37,11 @@ pub(super) struct Sts<'a> {
 pub(super) async fn get(base: &Base, roles: &[RawRole], sts: &Sts<'_>) -> Result<Keys, AwsError> {
     let mut keys = match base {
         Base::Chain => {
-            let chain = DefaultCredentialsChain::builder().configure(provider_config(sts.region));
+            let chain = DefaultCredentialsChain::builder().configure(sts.provider_config());
             provided(&chain.region(Region::new(sts.region.to_owned())).build().await).await?
         }
         Base::Profile(profile, file) => {
-            let builder = ProfileFileCredentialsProvider::builder().configure(&provider_config(sts.region));
+            let builder = ProfileFileCredentialsProvider::builder().configure(&sts.provider_config());
             let builder = builder.profile_name(profile);
             let builder = file.iter().fold(builder, |builder, file| builder.profile_files(only(file)));
             provided(&builder.build()).await?
@@ -50,16 +53,6 @@ pub(super) async fn get(base: &Base, roles: &[RawRole], sts: &Sts<'_>) -> Result
         keys = sts.assume(role, &keys).await?;
     }
     Ok(keys)
-}
-
-fn provider_config(region: &str) -> ProviderConfig {
-    ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned()))).with_http_client(http_client())
-}
-
-/// The HTTP client of AWS's own crates, on the TLS stack that everything here is on.
-pub(super) fn http_client() -> aws_sdk_lambda::config::SharedHttpClient {
-    use aws_smithy_http_client::{Builder, tls};
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
 }
 
 #[expect(deprecated, reason = "the crate that the type moved to is an internal one")]
@@ -109,6 +102,11 @@ fn no_keys(text: impl Into<String>) -> AwsError {
 }
 
 impl Sts<'_> {
+    fn provider_config(&self) -> ProviderConfig {
+        let region = Region::new(self.region.to_owned());
+        ProviderConfig::without_region().with_region(Some(region)).with_http_client(self.http.clone())
+    }
+
     async fn assume(&self, role: &RawRole, keys: &Keys) -> Result<Keys, AwsError> {
         let session = role.session_name.as_deref().unwrap_or(SESSION);
         let mut form = vec![("Action", "AssumeRole"), ("RoleArn", &role.arn), ("RoleSessionName", session)];

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::call::Caller;
 use super::credentials::{self, Sts};
 use super::settings::{Base, RawRole};
-use super::{AwsError, Endpoint, Pace, Trouble, limits};
+use super::{AwsError, Endpoint, Pace, Trouble, limits, sdk};
 use crate::backoff::jitter;
 
 /// An identity. Inert until its keys are asked for.
@@ -97,7 +97,7 @@ impl Identity {
     }
 
     async fn renew(&self) {
-        let sts = Sts { caller: &self.caller, region: &self.region, endpoint: &self.sts };
+        let sts = Sts { caller: &self.caller, http: self.http(), region: &self.region, endpoint: &self.sts };
         let got = timeout(limits::KEYS, credentials::get(&self.base, &self.roles, &sts)).await;
         let got = got.unwrap_or_else(|_| Err(AwsError::new("get keys", Trouble::Away, "nobody answers in time")));
         let (now, mut kept) = (Instant::now(), self.kept());
@@ -161,7 +161,7 @@ impl Identity {
     }
 
     pub(super) fn http(&self) -> SharedHttpClient {
-        self.http.get_or_init(credentials::http_client).clone()
+        self.http.get_or_init(sdk::http_client).clone()
     }
 }
 

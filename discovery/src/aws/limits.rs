@@ -20,7 +20,7 @@ pub(crate) const EASE: u32 = 20;
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 /// The longest time for an answer: a page of DescribeInstances takes seconds in a large account.
 pub(crate) const ANSWER: Duration = Duration::from_secs(20);
-/// The longest answer, in bytes: a page of 500 instances with 50 tags each is a sixth of it.
+/// The longest answer to a call of ours or of AWS's own crates, in bytes: a page of 500 instances with 50 tags each is a sixth of it.
 pub(crate) const ANSWER_BYTES: usize = 32 << 20;
 /// How much of an error's text is told, in bytes.
 pub(crate) const EXCERPT: usize = 256;

@@ -16,6 +16,7 @@ pub(crate) mod limits;
 mod pace;
 mod place;
 mod profile;
+mod sdk;
 mod settings;
 mod tag;
 #[cfg(test)]

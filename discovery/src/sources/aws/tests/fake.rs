@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::aws::limits::ANSWER_BYTES;
 use crate::aws::testing::{Came, server};
 use crate::fetch::testing::{Server, reply};
 
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) regions: BTreeMap<&'static str, BTreeMap<String, Function>>,
     /// What AWS answers instead: by a call's function, its page, the call or the region, status and code.
     pub(crate) refused: BTreeMap<&'static str, (u16, &'static str)>,
+    /// Whether lists are longer than anything is read.
+    pub(crate) endless: bool,
     /// Region, call, when.
     pub(crate) calls: Vec<(String, String, Instant)>,
 }
@@ -141,7 +144,8 @@ impl World {
                 json!({"PaginationToken": "", "ResourceTagMappingList": tagged.map(mapping).collect::<Vec<_>>()})
             }
         };
-        reply(200, "Content-Type: application/json\r\n", answer.to_string())
+        let padding = if self.endless { " ".repeat(ANSWER_BYTES) } else { String::new() };
+        reply(200, "Content-Type: application/json\r\n", answer.to_string() + &padding)
     }
 }
 

@@ -400,3 +400,16 @@ async fn no_second_has_more_calls_than_aws_takes() {
     run.fake.put("eu-west-1", "new", function(1));
     run.bench.wait(|snapshot| names(snapshot, ONE).len() == 151).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_end_is_cut_off() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    fake.put("eu-west-1", "a", function(1));
+    fake.world().endless = true;
+    let run = Run::start(fake, "").await;
+    let status = run.until_status(|status| status.failing_parts.contains_key("eu-west-1")).await;
+    let message = &status.failing_parts["eu-west-1"].message;
+    assert!(message.contains("length limit exceeded"), "{message}");
+    run.fake.world().endless = false;
+    run.until(ONE, &["a"]).await;
+}
