@@ -17,6 +17,7 @@ use tokio::io::AsyncReadExt;
 use url::form_urlencoded;
 
 use super::call::{Call, Caller, FORM};
+use super::endpoint::Variant;
 use super::error::told;
 use super::settings::{Base, RawKeyFiles, RawRole, RawWebIdentity};
 use super::{AwsError, Endpoint, Service, Trouble, limits};
@@ -31,6 +32,7 @@ pub(super) struct Sts<'a> {
     pub(super) http: SharedHttpClient,
     pub(super) region: &'a str,
     pub(super) endpoint: &'a Endpoint,
+    pub(super) variant: Variant,
 }
 
 /// The keys that `base` has, and with them those of each of `roles` in turn.
@@ -104,7 +106,10 @@ fn no_keys(text: impl Into<String>) -> AwsError {
 impl Sts<'_> {
     fn provider_config(&self) -> ProviderConfig {
         let region = Region::new(self.region.to_owned());
-        ProviderConfig::without_region().with_region(Some(region)).with_http_client(self.http.clone())
+        // Without a word from the environment the profile's own counts.
+        let [fips, dual_stack] = [self.variant.fips, self.variant.dual_stack].map(|is| is.then_some(true));
+        let config = ProviderConfig::without_region().with_region(Some(region)).with_http_client(self.http.clone());
+        config.with_use_fips(fips).with_use_dual_stack(dual_stack)
     }
 
     async fn assume(&self, role: &RawRole, keys: &Keys) -> Result<Keys, AwsError> {
@@ -169,4 +174,47 @@ fn granted(answer: &[u8]) -> Option<Keys> {
         token: Some(granted.session_token),
         expires: Some(SystemTime::from(granted.expiration)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use aws_sdk_lambda::config::http::HttpRequest;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    /// Answers nothing, and tells who was asked.
+    #[derive(Clone, Debug, Default)]
+    struct Asked(std::sync::Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for Asked {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.0.lock().unwrap().push(request.uri().to_owned());
+            HttpConnectorFuture::ready(Err(ConnectorError::user("nobody is here".into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn roles_of_a_profile_are_assumed_where_our_own_are() {
+        let text = "[a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = b\n\
+                    [b]\naws_access_key_id = AKID\naws_secret_access_key = s\n";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        let base = Base::Profile("a".to_owned(), Some(file.path().to_owned()));
+        for (fips, dual_stack) in [(true, false), (true, true), (false, true)] {
+            let (asked, variant) = (Asked::default(), Variant { fips, dual_stack });
+            let connector = SharedHttpConnector::new(asked.clone());
+            let http = http_client_fn(move |_, _| connector.clone());
+            let (caller, region, endpoint) =
+                (Caller::default(), "us-east-1", Endpoint::of(Service::Sts, "us-east-1", variant));
+            let sts = Sts { caller: &caller, http, region, endpoint: &endpoint, variant };
+            get(&base, &[], &sts).await.unwrap_err();
+            assert_eq!(asked.0.lock().unwrap().first(), Some(&format!("{}/", endpoint.url())));
+        }
+    }
 }

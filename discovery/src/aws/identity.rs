@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::call::Caller;
 use super::credentials::{self, Sts};
+use super::endpoint::Variant;
 use super::settings::{Base, RawRole};
 use super::{AwsError, Endpoint, Pace, Trouble, limits, sdk};
 use crate::backoff::jitter;
@@ -28,6 +29,7 @@ pub struct Identity {
     /// Where it assumes roles.
     pub(super) region: String,
     pub(super) sts: Endpoint,
+    pub(super) variant: Variant,
     pub(super) caller: Caller,
     http: OnceLock<SharedHttpClient>,
     kept: Mutex<Kept>,
@@ -55,13 +57,21 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
-    pub(super) fn new(name: String, base: Base, roles: Vec<RawRole>, region: String, sts: Endpoint) -> Self {
+    pub(super) fn new(
+        name: String,
+        base: Base,
+        roles: Vec<RawRole>,
+        region: String,
+        sts: Endpoint,
+        variant: Variant,
+    ) -> Self {
         Self {
             name,
             base,
             roles,
             region,
             sts,
+            variant,
             caller: Caller::default(),
             http: OnceLock::new(),
             kept: Mutex::default(),
@@ -97,7 +107,8 @@ impl Identity {
     }
 
     async fn renew(&self) {
-        let sts = Sts { caller: &self.caller, http: self.http(), region: &self.region, endpoint: &self.sts };
+        let (http, variant) = (self.http(), self.variant);
+        let sts = Sts { caller: &self.caller, http, region: &self.region, endpoint: &self.sts, variant };
         let got = timeout(limits::KEYS, credentials::get(&self.base, &self.roles, &sts)).await;
         let got = got.unwrap_or_else(|_| Err(AwsError::new("get keys", Trouble::Away, "nobody answers in time")));
         let (now, mut kept) = (Instant::now(), self.kept());

@@ -105,7 +105,7 @@ impl Aws {
         let new = || {
             let sts = endpoints.of_service(Service::Sts, region);
             let (name, roles) = (raw.name.clone(), raw.roles.clone());
-            Arc::new(Identity::new(name, raw.base(), roles, region.to_owned(), sts))
+            Arc::new(Identity::new(name, raw.base(), roles, region.to_owned(), sts, endpoints.variant))
         };
         identities.entry(raw.name.clone()).or_insert_with(new).clone()
     }
