@@ -85,7 +85,8 @@ impl World {
             _ => "GetResources",
         };
         self.calls.push((region.clone(), action.to_owned(), Instant::now()));
-        let page = parameter(query, "Marker").and_then(|marker| marker.parse().ok()).unwrap_or(0);
+        let marker = parameter(query, "Marker").or_else(|| token(&came.body));
+        let page = marker.and_then(|marker| marker.parse().ok()).unwrap_or(0);
         let odd = format!("{action} {page}");
         let subject = if action == "ListTags" { parts.last() } else { parts.get(2) }.copied().unwrap_or_default();
         let subject = subject.rsplit(':').next().and_then(|name| name.rsplit("%3A").next()).unwrap_or_default();
@@ -100,16 +101,15 @@ impl World {
         let function = parts.get(2).and_then(|name| functions.get(*name)).cloned().unwrap_or_default();
         let answer = match action {
             "ListFunctions" => {
-                let listed = functions.iter().skip(page).take(PAGE);
-                let listed: Vec<_> =
-                    listed.map(|(name, f)| configuration(&region, name, "$LATEST", f.revision)).collect();
-                let next = (page + PAGE < functions.len()).then(|| (page + PAGE).to_string());
+                let all = functions.iter().map(|(name, f)| configuration(&region, name, "$LATEST", f.revision));
+                let (listed, next) = paged(all, page);
                 json!({"Functions": listed, "NextMarker": next})
             }
             "ListVersionsByFunction" => {
                 let name = parts[2];
                 let versions = ["$LATEST"].iter().chain(&function.versions);
-                json!({"Versions": versions.map(|v| configuration(&region, name, v, function.revision)).collect::<Vec<_>>()})
+                let (listed, next) = paged(versions.map(|v| configuration(&region, name, v, function.revision)), page);
+                json!({"Versions": listed, "NextMarker": next})
             }
             "ListAliases" => {
                 let alias = |(alias, version): &(&str, &str)| {
@@ -117,7 +117,8 @@ impl World {
                     "AliasArn": format!("{}:{alias}", arn(&region, parts[2])), "Name": alias, "FunctionVersion": version,
                     "Description": format!("{alias} of {}", parts[2])})
                 };
-                json!({"Aliases": function.aliases.iter().map(alias).collect::<Vec<_>>()})
+                let (listed, next) = paged(function.aliases.iter().map(alias), page);
+                json!({"Aliases": listed, "NextMarker": next})
             }
             "GetFunctionUrlConfig" => {
                 let alias = parameter(query, "Qualifier").unwrap_or_default();
@@ -141,12 +142,25 @@ impl World {
                     let tags = function.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
                     json!({"ResourceARN": arn(&region, name), "Tags": tags.collect::<Vec<_>>()})
                 };
-                json!({"PaginationToken": "", "ResourceTagMappingList": tagged.map(mapping).collect::<Vec<_>>()})
+                let (listed, next) = paged(tagged.map(mapping), page);
+                json!({"PaginationToken": next.unwrap_or_default(), "ResourceTagMappingList": listed})
             }
         };
         let padding = if self.endless { " ".repeat(ANSWER_BYTES) } else { String::new() };
         reply(200, "Content-Type: application/json\r\n", answer.to_string() + &padding)
     }
+}
+
+/// What is on the page that begins at `from`, and where the next one does.
+fn paged(all: impl Iterator<Item = Value>, from: usize) -> (Vec<Value>, Option<String>) {
+    let mut rest = all.skip(from);
+    let listed = rest.by_ref().take(PAGE).collect();
+    (listed, rest.next().map(|_| (from + PAGE).to_string()))
+}
+
+fn token(body: &str) -> Option<String> {
+    let asked: Value = serde_json::from_str(body).ok()?;
+    Some(asked["PaginationToken"].as_str()?.to_owned())
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

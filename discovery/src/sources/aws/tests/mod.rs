@@ -402,6 +402,29 @@ async fn no_second_has_more_calls_than_aws_takes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_pages_of_tags_versions_and_aliases_are_read() {
+    let fake = Fake::start(&["eu-west-1"]).await;
+    let full = Function {
+        versions: vec!["1", "2", "3", "4", "5", "6"],
+        aliases: vec![("p", "1"), ("q", "1"), ("r", "1"), ("s", "1")],
+        tags: vec![("team", "shop")],
+        ..function(1)
+    };
+    let functions = ["a", "b", "c", "d", "e", "f", "g"];
+    functions.iter().for_each(|name| fake.put("eu-west-1", name, full.clone()));
+    let run = Run::start(fake, "{tags: [team=shop]}").await;
+    let wanted = run.bench.wait(|snapshot| names(snapshot, ONE).len() == functions.len() * (1 + 6 + 4)).await;
+    assert!(names(&wanted, ONE).contains(&"g:6".to_owned()) && names(&wanted, ONE).contains(&"g:s".to_owned()));
+    assert_eq!(run.fake.count("ListTags"), 0, "all tags come at once");
+    // Half of all tags is none: each function is asked.
+    run.fake.world().refused.insert("GetResources 6", (500, "ServiceException"));
+    run.until_status(|status| status.failing_parts.contains_key("eu-west-1 GetResources")).await;
+    pass(Duration::from_secs(300)).await;
+    assert!(run.fake.count("ListTags") >= functions.len());
+    assert_eq!(run.names(ONE).len(), functions.len() * (1 + 6 + 4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_end_is_cut_off() {
     let fake = Fake::start(&["eu-west-1"]).await;
     fake.put("eu-west-1", "a", function(1));
