@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
+use catalog::model::SourceId;
 use catalog::store::SledStore;
 use catalog::{Catalog, Registrar};
 use discovery::Prober;
@@ -77,8 +78,8 @@ pub(crate) struct Daemon {
     config: Config,
     /// The store had nothing when it was opened: asked before any source could report.
     was_empty: bool,
-    /// Sources that nobody asked for but the environment.
-    by_themselves: BTreeSet<String>,
+    /// Sources that nobody asked for.
+    unasked: BTreeSet<String>,
     pub(crate) api: Api,
     pub(crate) admin: SocketAddr,
     router: Router,
@@ -116,7 +117,7 @@ impl Daemon {
         let settings =
             registry::Settings { in_use: Some(in_use), again: Some(reload.resources()), keyring, ..sourcing(&config) };
         let policy = policy.knows([router.address(), admin]);
-        let Discovery { supervisor, prober, explainer, notes, by_themselves } =
+        let Discovery { supervisor, prober, explainer, notes, unasked } =
             Discovery::new(&config, settings, &catalog, policy)?;
 
         let api = Api {
@@ -143,7 +144,7 @@ impl Daemon {
         Ok(Self {
             config,
             was_empty,
-            by_themselves,
+            unasked,
             api,
             admin,
             router,
@@ -160,7 +161,7 @@ impl Daemon {
     /// are done, or when the time for that is over.
     pub(crate) async fn ready(&self) {
         let first = async {
-            let is_over = |s: &Status| s.refused && self.by_themselves.contains(&s.source);
+            let is_over = |s: &Status| s.refused && self.unasked.contains(&s.source);
             let started = |s: &Status| s.last_success.is_some() || is_over(s);
             self.api.board.wait_for(|all| all.iter().all(started)).await;
             self.api.prober.settled(self.api.catalog.generation()).await;
@@ -214,7 +215,7 @@ struct Discovery {
     prober: Prober,
     explainer: Explainer,
     notes: Notes,
-    by_themselves: BTreeSet<String>,
+    unasked: BTreeSet<String>,
 }
 
 impl Discovery {
@@ -225,11 +226,9 @@ impl Discovery {
         catalog: &Catalog,
         policy: AddressPolicy,
     ) -> anyhow::Result<Self> {
-        let (mut sources, mut notes, mut by_themselves) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut sources, mut notes, mut unasked) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (kind, opened) in registry::open(&settings)? {
-            if opened.by_itself {
-                by_themselves.extend(opened.sources.iter().map(|source| source.id().to_string()));
-            }
+            unasked.extend(opened.unasked.iter().map(SourceId::to_string));
             sources.extend(opened.sources);
             notes.push((kind.name, opened.note));
         }
@@ -247,7 +246,7 @@ impl Discovery {
             outcomes: prober.handle().outcomes().clone(),
             journal,
         };
-        Ok(Self { supervisor, prober, explainer, notes, by_themselves })
+        Ok(Self { supervisor, prober, explainer, notes, unasked })
     }
 }
 

@@ -141,8 +141,8 @@ pub struct Opened {
     pub sources: Vec<Box<dyn Source>>,
     /// A line for the table at the start: what was found, or what was looked for and not found.
     pub note: String,
-    /// Nobody asked for them but the environment, which may have been set for something else: where they are refused, nothing waits for them.
-    pub by_itself: bool,
+    /// Those among them that nobody asked for: where they are refused, nothing waits for them.
+    pub unasked: Vec<SourceId>,
 }
 
 /// Why settings cannot be used.
@@ -249,11 +249,12 @@ fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
     let own = lambda::Settings::new(&settings.aws.raw().lambda).map_err(unusable)?;
     let id = SourceId::new("aws", "");
     let own = own.under(&settings.rules, &id, &settings.namespace);
+    let unasked = Vec::from_iter(by_itself.then(|| id.clone()));
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !places.is_empty() {
         sources.push(Box::new(Lambda::new(id, places, own, settings.keyring.clone())));
     }
-    Ok(Opened { sources, note, by_itself })
+    Ok(Opened { sources, note, unasked })
 }
 
 fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -269,25 +270,31 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         ([], None) => "not asked for, not inside a cluster, and KUBECONFIG is not set".into(),
         (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
     };
+    let mut unasked = Vec::new();
     let source = |place: Place| {
         let resources =
             Resources::new(place.instance(), place.clone(), settings.keyring.clone(), settings.kubernetes.clone());
+        // They come along with Services, and take rights of their own.
+        unasked.push(resources.id().clone());
         let id = SourceId::new("kubernetes", place.instance());
         let services = Kubernetes::new(id, place).within(settings.kubernetes.clone());
         [Box::new(services.holding(settings.documents.clone())) as Box<dyn Source>, Box::new(resources)]
     };
-    Ok(Opened { sources: places.into_iter().flat_map(source).collect(), note, ..Opened::default() })
+    let sources = places.into_iter().flat_map(source).collect();
+    Ok(Opened { sources, note, unasked })
 }
 
 fn open_ec2(settings: &Settings) -> Result<Opened, SettingsError> {
     let unusable = |error: aws::SettingsError| SettingsError::Unusable("ec2", error.to_string());
     let aws::Asked { places, note, by_itself } = aws::asked(settings, "ec2").map_err(unusable)?;
     let own = ec2::Settings::new(&settings.aws.raw().ec2).map_err(unusable)?;
+    let id = SourceId::new("ec2", "");
+    let unasked = Vec::from_iter(by_itself.then(|| id.clone()));
     let sources = match places.is_empty() {
         true => Vec::new(),
-        false => vec![Box::new(Ec2::new(SourceId::new("ec2", ""), places, own)) as Box<dyn Source>],
+        false => vec![Box::new(Ec2::new(id, places, own)) as Box<dyn Source>],
     };
-    Ok(Opened { sources, note, by_itself })
+    Ok(Opened { sources, note, unasked })
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ fn service(name: &str, labels: Value) -> Value {
 async fn daemon(network: &Network, kubeconfig: &std::path::Path) -> Daemon {
     let environment = vec![("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
     let options = Options { environment, under: network.under(), ..Options::default() };
-    let daemon = Daemon::launch(options, ["--source=kubernetes", "--workers=1"]);
+    let daemon = Daemon::launch(options, ["--source=kubernetes", "--workers=1", "--warmup=3600"]);
     daemon.ready().await;
     daemon
 }

@@ -22,8 +22,16 @@ pub(in crate::sources) enum Told<K> {
     Listed(HashSet<Arc<str>>),
     /// The server knows no such kind.
     Unknown,
-    /// It failed, in the server's words, and tries again.
-    Failed(String),
+    /// It failed, and tries again.
+    Failed(Fault),
+}
+
+/// Why a watch fails.
+pub(in crate::sources) struct Fault {
+    /// In the server's words.
+    pub(in crate::sources) cause: String,
+    /// Whether it is that we may not watch this.
+    pub(in crate::sources) refused: bool,
 }
 
 /// What `api` gives, for ever.
@@ -34,8 +42,10 @@ where
     let mut listed = HashSet::new();
     let told = steady::events(api, config).filter_map(move |event| {
         let told = match event {
-            Err(error) if is_unknown(&error) => Some(Told::Unknown),
-            Err(error) => Some(Told::Failed(cause(&error))),
+            Err(error) => Some(match status(&error) {
+                Some(404) => Told::Unknown,
+                status => Told::Failed(Fault { cause: cause(&error), refused: matches!(status, Some(401 | 403)) }),
+            }),
             Ok(Event::Init) => {
                 listed.clear();
                 None
@@ -68,7 +78,7 @@ where
             Told::There(object) => Some(Ok(Some(object))),
             Told::Listed(keys) if !keys.is_empty() => None,
             Told::Gone(_) | Told::Listed(_) | Told::Unknown => Some(Ok(None)),
-            Told::Failed(cause) => Some(Err(cause)),
+            Told::Failed(fault) => Some(Err(fault.cause)),
         })
     });
     said.boxed()
@@ -83,11 +93,14 @@ pub(in crate::sources) fn key_of(object: &impl Resource) -> Arc<str> {
     }
 }
 
-fn is_unknown(error: &Error) -> bool {
-    let (Error::InitialListFailed(error) | Error::WatchStartFailed(error) | Error::WatchFailed(error)) = error else {
-        return false;
-    };
-    matches!(error, kube::Error::Api(status) if status.code == 404)
+/// The status that the server answered with, where it answered at all.
+fn status(error: &Error) -> Option<u16> {
+    match error {
+        Error::InitialListFailed(kube::Error::Api(status))
+        | Error::WatchStartFailed(kube::Error::Api(status))
+        | Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    }
 }
 
 /// A failure in the words of its last cause, which is the server's.

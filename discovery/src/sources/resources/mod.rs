@@ -34,7 +34,7 @@ use self::view::{Verdicts, View};
 use self::watch::Said;
 use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
-use super::kubernetes::told::Told;
+use super::kubernetes::told::{Fault, Told};
 use super::kubernetes::view::namespace;
 use super::kubernetes::watch::{Name, tells_of};
 use super::kubernetes::{Place, Scope, limits as usual};
@@ -198,21 +198,22 @@ impl<'a> Reading<'a> {
                 let is_news = self.view.unknown(name, kind);
                 return Ok(self.unlisted.remove(name) || is_news);
             }
-            Told::Failed(cause) => return self.failed(name, cause),
+            Told::Failed(fault) => return self.failed(name, fault),
         }
         self.works(name);
         Ok(true)
     }
 
     /// One that fails is a part of the source that does, unless nothing else is heard of.
-    fn failed(&mut self, name: &Name, cause: String) -> Result<bool, SourceError> {
+    fn failed(&mut self, name: &Name, Fault { cause, refused }: Fault) -> Result<bool, SourceError> {
         let failure = self.failing.fails(name);
         let is_cut_off = |name: &Name| {
             let failure = self.failing.get(name);
             failure.is_some_and(|failure| failure.times >= limits::FAILURES || self.unlisted.contains(name))
         };
         if self.names.iter().all(is_cut_off) {
-            return Err(SourceError::Place { act: format!("watch {name}"), cause });
+            let act = format!("watch {name}");
+            return Err(if refused { SourceError::Refused { act, cause } } else { SourceError::Place { act, cause } });
         }
         if failure.times == 1 {
             tracing::warn!(watch = %name, %cause, "kubernetes.watch_failed");
