@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 
 /// All places by name. Cheap to clone; every clone is the same.
-pub struct Places<T>(Arc<Mutex<HashMap<Box<str>, Arc<Place<T>>>>>);
+pub struct Places<T>(Arc<Mutex<ByName<T>>>);
+
+type ByName<T> = HashMap<Box<str>, Arc<Place<T>>>;
 
 impl<T> Places<T> {
     /// The place of what is called `name`, whether or not there is anything yet.
