@@ -40,6 +40,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// A command that runs it, such as `strace`, with its arguments.
     pub under: Vec<String>,
+    /// Where no `--source` is given it looks into its environment for sources, and is not told that there are none.
+    pub looks_around: bool,
 }
 
 /// A running daemon.
@@ -73,7 +75,7 @@ impl Daemon {
         all.push(format!("--gateway={}:{gateway}", ip(&options.gateway_ip)));
         all.push(format!("--admin={}:{admin}", ip(&options.admin_ip)));
         all.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-        add_source(&mut all);
+        options.add_source(&mut all);
         Daemon {
             process: Process::start_in(folder, "portolan", options.command(&all)),
             gateway: format!("http://127.0.0.1:{gateway}"),
@@ -134,20 +136,21 @@ impl Daemon {
     pub fn with_arguments<S: AsRef<str>>(&mut self, arguments: impl IntoIterator<Item = S>) {
         self.arguments.truncate(OWN);
         self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-        add_source(&mut self.arguments);
+        self.options.add_source(&mut self.arguments);
     }
 }
 
 /// The arguments that each daemon has: the command, data folder, gateway, admin address.
 const OWN: usize = 4;
 
-fn add_source(arguments: &mut Vec<String>) {
-    if !arguments.iter().any(|argument| argument == "--source" || argument.starts_with("--source=")) {
-        arguments.push("--source=none".to_owned());
-    }
-}
-
 impl Options {
+    fn add_source(&self, arguments: &mut Vec<String>) {
+        let is_given = arguments.iter().any(|argument| argument == "--source" || argument.starts_with("--source="));
+        if !is_given && !self.looks_around {
+            arguments.push("--source=none".to_owned());
+        }
+    }
+
     fn command(&self, arguments: &[String]) -> Command {
         let plain = command(arguments);
         let Some((program, more)) = self.under.split_first() else {

@@ -165,7 +165,8 @@ async fn nothing_waits_for_a_source_that_nobody_asked_for_and_that_is_refused() 
     let [url, region] = [("AWS_ENDPOINT_URL", &*front.url()), ("AWS_REGION", REGIONS[0])]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let keys = KEYS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let options = Options { environment: [url, region].into_iter().chain(keys).collect(), ..Options::default() };
+    let environment = [url, region].into_iter().chain(keys).collect();
+    let options = Options { environment, looks_around: true, ..Options::default() };
     let daemon = Daemon::launch(options, ["--workers=1", "--warmup=3600"]);
     daemon.ready().await;
     let sources = http::get(&format!("{}/api/v1/sources", daemon.admin)).await.unwrap();
