@@ -278,7 +278,10 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         unasked.push(resources.id().clone());
         let id = SourceId::new("kubernetes", place.instance());
         let services = Kubernetes::new(id, place).within(settings.kubernetes.clone());
-        [Box::new(services.holding(settings.documents.clone())) as Box<dyn Source>, Box::new(resources)]
+        [
+            Box::new(services.holding(settings.documents.clone(), settings.keyring.clone())) as Box<dyn Source>,
+            Box::new(resources),
+        ]
     };
     let sources = places.into_iter().flat_map(source).collect();
     Ok(Opened { sources, note, unasked })

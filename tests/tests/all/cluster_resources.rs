@@ -288,19 +288,33 @@ fn what_a_secret_holds_reaches_calls_and_so_does_its_change() {
         http::send(refresh).await.unwrap();
         daemon.until_functions("safe", ["sail"]).await;
         assert_eq!(http::get(&daemon.url("safe", "sail")).await.unwrap()["service"], "safe");
+        // A Service may name the same one.
+        let annotations = json!({
+            "gloo.solo.io/sslService.secret": "443:safe", "gloo.solo.io/upstream_config.deep_merge": "true",
+            "gloo.solo.io/upstream_config": r#"{"sslConfig": {"sni": "safe.test"}}"#,
+        });
+        let spec = json!({"selector": {"app": "safe"}, "ports": [{"port": 443, "targetPort": 8443}]});
+        let service = json!({"metadata": {"name": "vault", "annotations": annotations}, "spec": spec});
+        cluster.create("/api/v1", "gloo-system", "services", service).await;
+        cluster.pod("gloo-system", "safe", json!({"app": "safe"}), ADDRESSES[1]).await;
+        daemon.until_functions("gloo-system-vault-443", ["sail"]).await;
 
         let path = "/api/v1/namespaces/gloo-system/secrets/safe";
         cluster.patch(path, json!({"stringData": wrong})).await;
-        wait::until("calls trust the server no more", wait::SOON, || async {
-            match http::get(&daemon.url("safe", "sail")).await {
-                Ok(answer) => Err(answer.to_string()),
-                Err(_) => Ok(()),
-            }
-        })
-        .await;
+        let urls = ["safe", "gloo-system-vault-443"].map(|upstream| daemon.url(upstream, "sail"));
+        for url in &urls {
+            wait::until("calls trust the server no more", wait::SOON, || async {
+                match http::get(url).await {
+                    Ok(answer) => Err(answer.to_string()),
+                    Err(_) => Ok(()),
+                }
+            })
+            .await;
+        }
         cluster.patch(path, json!({"stringData": good})).await;
-        let url = daemon.url("safe", "sail");
-        wait::until("calls trust it again", wait::SOON, || http::get(&url)).await;
+        for url in &urls {
+            wait::until("calls trust it again", wait::SOON, || http::get(url)).await;
+        }
         let all = [daemon.upstream("safe").await.unwrap().to_string(), daemon.process.output()].concat();
         assert!(!all.contains("PRIVATE KEY"));
     });

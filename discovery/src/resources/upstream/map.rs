@@ -10,13 +10,12 @@ use crate::resources::fields::{Field, Remarks};
 use crate::resources::shape::Reference;
 use crate::sources::hints;
 use crate::sources::hosts::{At, Host, Like, Target};
+use crate::sources::kubernetes::NOWHERE;
 
 /// What our own annotations begin with.
 const ANNOTATION: &str = "portolan.dev/";
 /// The port whose hosts speak TLS unless `useTls` says something else.
 const TLS_PORT: u16 = 443;
-/// Where the keyring never has anything: what has its certificates there is not called.
-const NOWHERE: &str = "nowhere";
 
 /// The upstream that `spec`, read from `field`, describes.
 pub(super) fn described(

@@ -11,13 +11,15 @@ use super::tls::SslConfig;
 use super::types::{DiscoveryMetadata, KINDS, Rest, Spec};
 use crate::resources::fields::{Field, Remarks, Severity};
 use crate::resources::node;
-use crate::resources::shape::Shape;
+use crate::resources::shape::{Reference, Shape};
 
 /// What the fields say.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Overlay {
     /// `sslConfig`: TLS is spoken, and so.
     pub(crate) tls: Option<Tls>,
+    /// `sslConfig.secretRef`.
+    pub(crate) secret: Option<Reference>,
     /// `rest.basePath`.
     pub(crate) rest_base_path: Option<String>,
     /// `serviceSpec.rest.swaggerInfo.url`.
@@ -57,9 +59,6 @@ pub(crate) fn read(text: &str) -> (Overlay, Vec<String>) {
     };
     let mut remarks = Remarks::default();
     let said: Option<Said> = SHAPE.read(&Field::document(node), &mut remarks);
-    if said.as_ref().and_then(|said| said.ssl_config.as_ref()).is_some_and(|ssl| ssl.secret_ref.is_some()) {
-        remarks.warning(node.at, "sslConfig.secretRef: has no effect here; an Upstream resource may name a Secret");
-    }
     let counts = |severity| said.is_some() || severity == Severity::Error;
     let remarks = remarks.0.into_iter().filter(|remark| counts(remark.severity)).map(|remark| remark.message);
     let remarks = remarks.collect();
@@ -70,7 +69,8 @@ impl From<Said> for Overlay {
     fn from(said: Said) -> Self {
         let base_path = said.rest.and_then(|rest| rest.base_path);
         Self {
-            tls: said.ssl_config.map(|ssl| ssl.tls()),
+            tls: said.ssl_config.as_ref().map(SslConfig::tls),
+            secret: said.ssl_config.and_then(|ssl| ssl.secret_ref),
             rest_base_path: base_path.map(|path| path.trim_end_matches('/').to_owned()),
             openapi: said.service_spec.as_ref().and_then(ServiceSpec::document).map(str::to_owned),
             labels: said.discovery_metadata.map(|known| known.labels).unwrap_or_default(),

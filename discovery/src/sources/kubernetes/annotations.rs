@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use catalog::model::{Protocol, Tls, UpstreamSpec};
 
 use super::config_maps::Document;
-use super::scope::Scope;
+use super::scope::{NOWHERE, Scope};
 use crate::documents::SCHEME;
+use crate::resources::shape::Reference;
 use crate::resources::upstream::overlay::{self, Overlay};
 use crate::sources::hints;
 
@@ -28,6 +29,8 @@ pub(super) struct Annotations {
     /// `h2_service`.
     http2: Option<bool>,
     ssl: Vec<Ssl>,
+    /// `sslService.oneWayTls`: no certificate of ours is shown.
+    one_way: bool,
     config: Overlay,
     /// Whether `upstream_config` changes fields of what is known, not the whole of it.
     deep: bool,
@@ -40,6 +43,8 @@ struct Ssl {
     port: Option<u16>,
     /// A file of authorities, where it is that.
     root_ca: Option<String>,
+    /// A Secret of the Service's namespace, `namespace/name`, where it is that.
+    secret: Option<String>,
 }
 
 impl Annotations {
@@ -57,7 +62,7 @@ impl Annotations {
             let result = match (annotation.strip_prefix(OURS), annotation.strip_prefix(GLOO)) {
                 (Some("openapi"), _) if value.starts_with(SCHEME) => read.held(namespace, &value[SCHEME.len()..]),
                 (Some(hint), _) => hints::apply(spec, hint, value).map_err(|fault| vec![fault]),
-                (_, Some(name)) => read.gloo(name, value, scope),
+                (_, Some(name)) => read.gloo(name, value, namespace, scope),
                 (None, None) => Ok(()),
             };
             result.err().into_iter().flatten().for_each(|fault| complain(annotation, fault));
@@ -70,7 +75,7 @@ impl Annotations {
         Ok(())
     }
 
-    fn gloo(&mut self, name: &str, value: &str, scope: &Scope) -> Result<(), Vec<String>> {
+    fn gloo(&mut self, name: &str, value: &str, namespace: &str, scope: &Scope) -> Result<(), Vec<String>> {
         let flag = || value.parse().map_err(|_| vec![format!("{value:?} is neither true nor false")]);
         match name {
             "discover" => self.discover = flag()?,
@@ -78,37 +83,44 @@ impl Annotations {
             "upstream_config.deep_merge" => self.deep = flag()?,
             "upstream_config" => {
                 let (mut config, mut remarks) = overlay::read(value);
-                let file = config.tls.as_mut().map(|tls| &mut tls.root_ca);
-                remarks.extend(file.and_then(|file| confine(file, scope)));
+                if let Some(tls) = config.tls.as_mut() {
+                    remarks.extend(confine(&mut tls.root_ca, scope));
+                    let secret = config.secret.as_ref().map(|secret| named(secret, namespace, scope)).transpose();
+                    // What it may not use it does without, and so speaks to nobody.
+                    tls.secret = secret.unwrap_or_else(|reason| {
+                        remarks.push(reason);
+                        Some(NOWHERE.to_owned())
+                    });
+                }
                 self.config = config;
                 return if remarks.is_empty() { Ok(()) } else { Err(remarks) };
             }
-            // We never show a certificate, which is what it asks for.
-            "sslService.oneWayTls" => {}
+            // By itself it asks for no TLS.
+            "sslService.oneWayTls" => self.one_way = by_port(value).1 == "true",
             "sslService.rootCa" => {
                 let (port, file) = by_port(value);
                 let mut root_ca = Some(file.to_owned());
                 let refused = confine(&mut root_ca, scope);
-                self.ssl.push(Ssl { port, root_ca });
+                self.ssl.push(Ssl { port, root_ca, secret: None });
                 return refused.map_or(Ok(()), |reason| Err(vec![reason]));
             }
             "sslService.secret" => {
-                self.ssl(value);
-                return Err(vec![
-                    "TLS is spoken; Secrets are not read yet, so the machine's own authorities verify it".into(),
-                ]);
+                let (port, name) = by_port(value);
+                self.ssl.push(Ssl { port, root_ca: None, secret: Some(format!("{namespace}/{name}")) });
             }
             "sslService.tlsCert" | "sslService.tlsKey" => {
-                self.ssl(value);
-                return Err(vec!["TLS is spoken; certificates of our own are not sent yet".into()]);
+                self.ssl.push(Ssl { port: by_port(value).0, root_ca: None, secret: None });
+                return Err(vec!["TLS is spoken; a certificate to show is read from a Secret alone".into()]);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn ssl(&mut self, value: &str) {
-        self.ssl.push(Ssl { port: by_port(value).0, root_ca: None });
+    /// The Secrets that are named, as `namespace/name`.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let of_config = self.config.tls.as_ref().and_then(|tls| tls.secret.as_deref());
+        self.ssl.iter().filter_map(|ssl| ssl.secret.as_deref()).chain(of_config)
     }
 
     /// Lays what is said over `spec`, the upstream of `port`, which speaks `by_port` as far as that itself says.
@@ -116,14 +128,18 @@ impl Annotations {
         let hinted = spec.protocol.is_some();
         spec.protocol = spec.protocol.or_else(|| self.plain(by_port));
         let ssl: Vec<_> = self.ssl.iter().filter(|ssl| ssl.port.is_none_or(|of| of == port)).collect();
-        let of_services = Tls { root_ca: ssl.iter().find_map(|ssl| ssl.root_ca.clone()), ..Tls::default() };
+        let secret = ssl.iter().find_map(|ssl| ssl.secret.clone());
+        let root_ca = ssl.iter().find_map(|ssl| ssl.root_ca.clone()).filter(|_| secret.is_none());
+        let one_way = self.one_way && secret.is_some();
+        let of_services = Tls { root_ca, secret, one_way, ..Tls::default() };
         let tls = match (&self.config.tls, ssl.is_empty()) {
             (None, true) => None,
             (None, false) => Some(of_services),
-            (Some(config), _) => Some(Tls {
-                root_ca: config.root_ca.clone().or(of_services.root_ca.filter(|_| self.deep)),
-                ..config.clone()
-            }),
+            (Some(config), _) if self.deep && config.secret.is_none() && config.root_ca.is_none() => {
+                let Tls { root_ca, secret, one_way, .. } = of_services;
+                Some(Tls { root_ca, secret, one_way, ..config.clone() })
+            }
+            (Some(config), _) => Some(config.clone()),
         };
         if tls.is_some() && !hinted {
             spec.protocol = Some(over_tls(spec.protocol));
@@ -141,6 +157,16 @@ impl Annotations {
             (Some(false), Some(Protocol::Grpcs)) => Some(Protocol::Https),
             _ => by_port,
         }
+    }
+}
+
+/// The Secret that a Service of `own` names, as `namespace/name`; or why it may not use that.
+fn named(secret: &Reference, own: &str, scope: &Scope) -> Result<String, String> {
+    let namespace = secret.namespace.as_deref().unwrap_or(own);
+    let named = format!("{namespace}/{}", secret.name);
+    match scope.secrets_of(namespace, own) {
+        Ok(()) => Ok(named),
+        Err(reason) => Err(format!("sslConfig.secretRef: the Secret {named} {reason}")),
     }
 }
 
@@ -218,15 +244,24 @@ mod tests {
         check(&[(ca, "/etc/a.pem")], None, Some(Protocol::Https), None, &["must be in /ca"]);
         let config = ("gloo.solo.io/upstream_config", r#"{"sslConfig": {"sslFiles": {"rootCa": "/ca/../a"}}}"#);
         check(&[config], None, Some(Protocol::Https), None, &["must be in /ca"]);
-        check(
-            &[("gloo.solo.io/sslService.secret", "443:tls")],
-            None,
-            Some(Protocol::Https),
-            None,
-            &["Secrets are not read"],
-        );
+        let secret = ("gloo.solo.io/sslService.secret", "443:tls");
+        let held = |secret: &str| Tls { secret: Some(secret.to_owned()), ..Tls::default() };
+        check(&[secret], None, Some(Protocol::Https), Some(held("shop/tls")), &[]);
+        check(&[secret, (ca, "/ca/a.pem")], None, Some(Protocol::Https), Some(held("shop/tls")), &[]);
+        let one_way = ("gloo.solo.io/sslService.oneWayTls", "true");
+        let shown = Tls { one_way: true, ..held("shop/tls") };
+        check(&[secret, one_way], None, Some(Protocol::Https), Some(shown), &[]);
+        let config = |namespace: &str| {
+            format!(r#"{{"sslConfig": {{"secretRef": {{"name": "mine", "namespace": "{namespace}"}}}}}}"#)
+        };
+        let config = |namespace, tls, wrong: &[&str]| {
+            let config = config(namespace);
+            check(&[("gloo.solo.io/upstream_config", &config)], None, Some(Protocol::Https), Some(tls), wrong);
+        };
+        config("shop", held("shop/mine"), &[]);
+        config("sea", held("nowhere"), &["sslConfig.secretRef: the Secret sea/mine is of another namespace"]);
         let both = [("gloo.solo.io/sslService.tlsCert", "/c"), ("gloo.solo.io/sslService.tlsKey", "/k")];
-        check(&both, None, Some(Protocol::Https), None, &["not sent yet", "not sent yet"]);
+        check(&both, None, Some(Protocol::Https), None, &["from a Secret alone", "from a Secret alone"]);
         check(&[("gloo.solo.io/sslService.oneWayTls", "true")], None, None, None, &[]);
     }
 

@@ -212,7 +212,7 @@ mod tests {
             "spec": spec, "status": status,
         });
         let scope = Scope::default();
-        let mut view = View::new(&scope, ConfigMaps::default());
+        let mut view = View::new(&scope, ConfigMaps::default(), "s".into());
         let function = Function::of(serde_json::from_value(object).unwrap(), &scope, inside);
         Function::put(Some(function), &"shop/hello".into(), &mut view);
         assert_eq!(Function::keys(&view), ["shop/hello".into()]);

@@ -12,6 +12,8 @@ pub(in crate::sources) const BURST: usize = 4_096;
 pub(super) const REPORTS: usize = 64;
 /// ConfigMaps with documents that are watched: each takes a connection to the API server.
 pub(super) const CONFIG_MAPS: usize = 100;
+/// The most Secrets that are watched: each costs a connection's stream.
+pub(super) const SECRETS: usize = 500;
 /// Digits of a document's digest by which its versions are told apart.
 pub(super) const VERSION: usize = 16;
 /// How often a kind of objects that the cluster has not is asked for.

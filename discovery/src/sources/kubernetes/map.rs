@@ -181,6 +181,11 @@ impl Service {
         self.annotations.document.as_ref()
     }
 
+    /// The Secrets that its ports take, as `namespace/name`.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.annotations.secrets()
+    }
+
     /// Its upstreams, with the endpoints that `slices` give them. `discovery` is what its Namespace says of that.
     pub(super) fn listed(&self, slices: &[&Slice], discovery: Option<bool>) -> Vec<Listed> {
         self.upstreams(discovery, |port| self.endpoints(port, slices))

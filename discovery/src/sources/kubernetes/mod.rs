@@ -13,6 +13,7 @@ mod map;
 mod outside;
 mod publish;
 mod scope;
+pub(in crate::sources) mod secrets;
 mod selector;
 mod settings;
 mod steady;
@@ -34,8 +35,11 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::runtime::watcher;
 use kube::{Api, Client};
+use plugins::Keyring;
+use tokio::sync::watch as channel;
 
 pub use self::outside::{Hosts, NotHosts};
+pub(crate) use self::scope::NOWHERE;
 pub use self::scope::Scope;
 pub use self::selector::{NotASelector, Selector};
 pub use self::settings::{Place, at_home};
@@ -43,6 +47,7 @@ pub use self::settings::{Place, at_home};
 use self::config_maps::ConfigMaps;
 use self::knative::Function;
 use self::publish::{Beside, Publisher};
+use self::secrets::Secrets;
 use self::view::{Says, View};
 use self::watch::{Name, Said};
 use crate::documents::Documents;
@@ -56,12 +61,14 @@ pub struct Kubernetes {
     scope: Arc<Scope>,
     lookup: Lookup,
     documents: Documents,
+    keyring: Keyring,
 }
 
 impl Kubernetes {
     /// Watches the cluster at `place`. Connects to nothing before it runs.
     pub fn new(id: SourceId, place: Place) -> Self {
-        Self { id, place, scope: Arc::default(), lookup: hosts::system(), documents: Documents::default() }
+        let (documents, keyring) = (Documents::default(), Keyring::default());
+        Self { id, place, scope: Arc::default(), lookup: hosts::system(), documents, keyring }
     }
 
     /// The same, of what is in `scope` alone.
@@ -69,18 +76,30 @@ impl Kubernetes {
         Self { scope: scope.into(), ..self }
     }
 
-    /// The same, which puts the documents that ConfigMaps hold into `documents`.
-    pub fn holding(self, documents: Documents) -> Self {
-        Self { documents, ..self }
+    /// The same, which puts the documents that ConfigMaps hold into `documents`, and what Secrets hold on `keyring`.
+    pub fn holding(self, documents: Documents, keyring: Keyring) -> Self {
+        Self { documents, keyring, ..self }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let (client, config) = self.place.connect().await?;
         let (names, watches) = watches(&client, &config, &self.scope, self.place == Place::Cluster);
-        let view = View::new(&self.scope, ConfigMaps::new(self.documents.clone(), &self.id.instance));
+        // Resources may name the same Secrets, and be done with them at another time.
+        let prefix: Arc<str> = format!("{}:services", self.id).replace('/', "-").into();
+        let config_maps = ConfigMaps::new(self.documents.clone(), &self.id.instance);
+        let view = View::new(&self.scope, config_maps, prefix.clone());
+        let (wanted, wants) = channel::channel(Arc::default());
+        let (known, secrets) = channel::channel(Arc::default());
+        let reader =
+            Secrets { client: client.clone(), config: config.clone(), keyring: self.keyring.clone(), prefix, known };
         let hosts = Names::new(self.lookup.clone());
-        let beside = Beside { hosts, config_maps: config_maps::Watches::new(client, config) };
-        Publisher::new(reports, names, self.scope.clone(), view, beside).publish(watches).await
+        let config_maps = config_maps::Watches::new(client, config);
+        let beside = Beside { hosts, config_maps, secrets: (wanted, secrets) };
+        let publisher = Publisher::new(reports, names, self.scope.clone(), view, beside);
+        tokio::select! {
+            ended = publisher.publish(watches) => ended,
+            never = reader.keep(wants) => match never {},
+        }
     }
 }
 

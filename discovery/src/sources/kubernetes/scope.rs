@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::outside::{self, Hosts};
 use super::selector::Selector;
 
+/// Where the keyring never has anything: what has its certificates there is not called.
+pub(crate) const NOWHERE: &str = "nowhere";
+
 /// Of which namespaces and Services there are upstreams. Says nothing: of all.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

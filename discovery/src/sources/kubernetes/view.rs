@@ -12,6 +12,7 @@ use super::knative;
 use super::map::{Service, Slice};
 use super::outside::Outside;
 use super::scope::Scope;
+use super::secrets::SecretName;
 use crate::eligibility;
 use crate::sources::hints;
 
@@ -25,6 +26,10 @@ pub(super) struct View {
     namespaces: BTreeMap<Arc<str>, Says>,
     outside: Outside,
     config_maps: ConfigMaps,
+    /// What the names of Secrets begin with on the keyring.
+    secrets: Arc<str>,
+    /// Whether others may be named than were.
+    names_secrets: bool,
     /// Whether namespaces have to be selected, so that one that is not known is not.
     selects_namespaces: bool,
     changed: BTreeSet<Arc<str>>,
@@ -57,8 +62,9 @@ pub(super) struct Says {
 
 impl View {
     /// Nothing is known yet.
-    pub(super) fn new(scope: &Scope, config_maps: ConfigMaps) -> Self {
-        Self { selects_namespaces: !scope.namespace_selector.is_empty(), config_maps, ..Self::default() }
+    pub(super) fn new(scope: &Scope, config_maps: ConfigMaps, secrets: Arc<str>) -> Self {
+        let selects_namespaces = !scope.namespace_selector.is_empty();
+        Self { selects_namespaces, config_maps, secrets, ..Self::default() }
     }
 
     /// All upstreams of a Service; none where there is no such Service.
@@ -68,6 +74,9 @@ impl View {
         if let Some(document) = known.document() {
             let location = self.config_maps.location(document);
             listed.iter_mut().for_each(|listed| listed.spec.hints.openapi = Some(location.clone()));
+        }
+        for secret in listed.iter_mut().filter_map(|listed| listed.spec.tls.as_mut()?.secret.as_mut()) {
+            *secret = format!("{}/{secret}", self.secrets);
         }
         listed
     }
@@ -126,6 +135,12 @@ impl View {
         document.is_some_and(|document| !self.config_maps.is_read(document))
     }
 
+    /// All Secrets that Services name, if these may be others than at the last call.
+    pub(super) fn secrets_anew(&mut self) -> Option<BTreeSet<SecretName>> {
+        let named = |service: &Service| service.secrets().filter_map(secret_name).collect::<Vec<_>>();
+        std::mem::take(&mut self.names_secrets).then(|| self.services.values().flat_map(named).collect())
+    }
+
     /// Whether the Service is in a namespace that is not selected.
     fn is_out(&self, service: &str) -> bool {
         self.namespaces.get(namespace(service)).map_or(self.selects_namespaces, |says| !says.selected)
@@ -171,6 +186,8 @@ impl Part for Service {
         if let Some(unused) = view.config_maps.users.change(key, config_map.as_ref(), new_config_map.as_ref()) {
             view.config_maps.drop(unused);
         }
+        let names_secrets = |service: Option<&Self>| service.is_some_and(|service| service.secrets().next().is_some());
+        view.names_secrets |= names_secrets(view.services.get(key)) || names_secrets(now.as_ref());
         let leaves_out = |service: &Self| !service.left_out.is_empty();
         view.leaves_out |= now.as_ref().is_some_and(leaves_out) || view.is_out(key);
         let before = match now {
@@ -252,4 +269,8 @@ impl Part for Says {
 /// The namespace that the key of an object begins with.
 pub(in crate::sources) fn namespace(key: &str) -> &str {
     key.split_once('/').map_or(key, |(namespace, _)| namespace)
+}
+
+fn secret_name(named: &str) -> Option<SecretName> {
+    named.split_once('/').map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
 }

@@ -18,5 +18,3 @@ pub(super) const WRITES: usize = 8;
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 /// How soon after a write that was refused.
 pub(super) const REFUSED: Duration = Duration::from_secs(30);
-/// The most Secrets that are watched: each costs a connection's stream.
-pub(super) const SECRETS: usize = 500;

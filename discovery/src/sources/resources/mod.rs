@@ -7,7 +7,6 @@
 mod kinds;
 mod lease;
 mod limits;
-mod secrets;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -34,6 +33,7 @@ use self::view::{Verdicts, View};
 use self::watch::Said;
 use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
+use super::kubernetes::secrets::Secrets;
 use super::kubernetes::told::{Fault, Told};
 use super::kubernetes::view::namespace;
 use super::kubernetes::watch::{Name, tells_of};
@@ -100,7 +100,7 @@ impl Resources {
             holds: leads,
         };
         let prefix = self.around.secrets.clone().unwrap_or_default();
-        let reader = secrets::Secrets { client: client.clone(), config, keyring: self.keyring.clone(), prefix, known };
+        let reader = Secrets { client: client.clone(), config, keyring: self.keyring.clone(), prefix, known };
         let writer = status::Writer { client, reports, reporter, verdicts: judged, secrets, holds, wanted };
         tokio::select! {
             ended = Box::pin(hosts::keep(reports, self.lookup.clone(), reading.written())) => ended,

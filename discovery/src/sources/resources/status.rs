@@ -16,13 +16,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::limits;
-use super::secrets::Known;
-use super::view::{Key, SecretName, Verdict, Verdicts};
+use super::view::{Key, Verdict, Verdicts};
 use crate::Reports;
 use crate::resources::fields::{Remark, Severity};
 use crate::resources::node::At;
 use crate::resources::status::{REPORTER, Status};
 use crate::sources::hosts::Like;
+use crate::sources::kubernetes::secrets::{Known, SecretName};
 use crate::sources::kubernetes::told::cause;
 
 /// The part of the source that this is.

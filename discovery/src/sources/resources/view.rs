@@ -11,12 +11,10 @@ use crate::resources::fields::{Remark, Remarks, Severity};
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
 use crate::sources::hosts::{Like, Target, Written};
+use crate::sources::kubernetes::secrets::SecretName;
 use crate::sources::kubernetes::told::key_of;
 use crate::sources::kubernetes::view::namespace;
 use crate::sources::kubernetes::watch::tells_of;
-
-/// A Secret, by namespace and name.
-pub(super) type SecretName = (String, String);
 
 /// What is to be said of one resource.
 #[derive(Clone, Debug)]

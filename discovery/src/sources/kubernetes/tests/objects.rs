@@ -115,7 +115,7 @@ fn an_external_name_is_called_where_a_setting_lists_it() {
     assert!(reason(&of("localhost", ports.clone())).ends_with("externalNames does not list localhost"));
     assert!(reason(&of("api.example.com", Value::Null)).contains("has no port"));
 
-    let mut view = View::new(&scope, ConfigMaps::default());
+    let mut view = View::new(&scope, ConfigMaps::default(), "s".into());
     let (service, host): (&str, Arc<str>) = ("shop/away", "api.example.com".into());
     put(&mut view, service, Some(of("API.example.com.", ports.clone())));
     assert!(view.hosts_anew().unwrap().eq([host.clone()]));
@@ -200,7 +200,7 @@ fn services_and_namespaces_are_selected_by_their_labels() {
         let object = json!({"metadata": metadata, "spec": {"ports": [{"port": 80}]}});
         Service::of(serde_json::from_value(object).unwrap(), &scope)
     };
-    let mut view = View::new(&scope, ConfigMaps::default());
+    let mut view = View::new(&scope, ConfigMaps::default(), "s".into());
     put(&mut view, "shop/web", Some(of("web", json!({"tier": "web"}), json!({}))));
     put(&mut view, "shop/db", Some(of("db", json!({"tier": "db"}), json!({}))));
     put(&mut view, "shop/asks", Some(of("asks", json!({}), json!({"gloo.solo.io/discover": "true"}))));

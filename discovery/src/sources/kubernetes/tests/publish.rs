@@ -9,7 +9,7 @@ use catalog::Snapshot;
 use catalog::model::SourceId;
 use kube::Client;
 use kube::runtime::watcher::Config;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as channel};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::objects::{ready, service, slice};
@@ -78,8 +78,9 @@ async fn play(bench: &Bench, script: impl AsyncFnOnce(Cluster)) -> Option<Source
     let beside = Beside {
         hosts: hosts::Names::new(hosts::system()),
         config_maps: config_maps::Watches::new(nobody(), Config::default()),
+        secrets: (channel::channel(Arc::default()).0, channel::channel(Arc::default()).1),
     };
-    let view = View::new(&scope, none);
+    let view = View::new(&scope, none, "s".into());
     let run = Publisher::new(&reports, names.into(), scope, view, beside).publish(ReceiverStream::new(said));
     tokio::select! {
         ended = run => ended.err(),

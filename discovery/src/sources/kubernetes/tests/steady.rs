@@ -116,7 +116,7 @@ async fn a_kind_of_functions_that_is_removed_is_taken_away_and_awaited_again() {
     .await;
     let read = |object| Function::of(object, &Scope::default(), true);
     let said = knative::watch("functions".into(), &client, None, Config::default(), read);
-    let mut view = View::new(&Scope::default(), ConfigMaps::default());
+    let mut view = View::new(&Scope::default(), ConfigMaps::default(), "s".into());
     let after = said.map(|(_, said)| {
         match said {
             Said::Change(change) | Said::Listed(change) => change(&mut view),

@@ -1,4 +1,4 @@
-//! Secrets that resources refer to, each watched by its name, so that a right to read those alone is enough. What they hold goes to the
+//! Secrets that objects refer to, each watched by its name, so that a right to read those alone is enough. What they hold goes to the
 //! keyring and nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,20 +15,22 @@ use tokio::sync::watch as channel;
 use tokio_stream::{StreamExt, StreamMap};
 
 use super::limits;
-use super::view::SecretName;
-use crate::sources::kubernetes::told;
+use super::told;
+
+/// A Secret, by namespace and name.
+pub(in crate::sources) type SecretName = (String, String);
 
 /// What is known of each Secret: that it is there, or why nothing of it can be used.
-pub(super) type Known = BTreeMap<SecretName, Result<(), String>>;
+pub(in crate::sources) type Known = BTreeMap<SecretName, Result<(), String>>;
 
 /// The watches of all Secrets that are wanted.
-pub(super) struct Secrets {
-    pub(super) client: Client,
-    pub(super) config: watcher::Config,
-    pub(super) keyring: Keyring,
+pub(in crate::sources) struct Secrets {
+    pub(in crate::sources) client: Client,
+    pub(in crate::sources) config: watcher::Config,
+    pub(in crate::sources) keyring: Keyring,
     /// What their names on the keyring begin with.
-    pub(super) prefix: Arc<str>,
-    pub(super) known: channel::Sender<Arc<Known>>,
+    pub(in crate::sources) prefix: Arc<str>,
+    pub(in crate::sources) known: channel::Sender<Arc<Known>>,
 }
 
 /// What a watch of one says: what is there, or why that is not known.
@@ -36,7 +38,7 @@ type Said = Result<Option<v1::Secret>, String>;
 
 impl Secrets {
     /// Watches what is `wanted`, whatever that is by then.
-    pub(super) async fn keep(self, mut wanted: channel::Receiver<Arc<BTreeSet<SecretName>>>) -> Infallible {
+    pub(in crate::sources) async fn keep(self, mut wanted: channel::Receiver<Arc<BTreeSet<SecretName>>>) -> Infallible {
         let mut watches: StreamMap<SecretName, BoxStream<'static, Said>> = StreamMap::new();
         wanted.mark_changed();
         loop {
