@@ -212,6 +212,16 @@ impl Board {
         });
     }
 
+    /// A part of `source` is watched no more, nor are its own parts, whose names begin with its own.
+    pub(crate) fn forget(&self, source: &SourceId, part: &str) {
+        let is_other =
+            |name: &str| name.strip_prefix(part).is_none_or(|rest| !rest.is_empty() && !rest.starts_with(' '));
+        self.change(source, |row| {
+            row.status.failing_parts.retain(|name, _| is_other(name));
+            row.status.as_of.retain(|name, _| is_other(name));
+        });
+    }
+
     /// A part of what `source` tells was read then.
     pub(crate) fn as_of(&self, source: &SourceId, part: &str, read: Timestamp) {
         self.change(source, |row| _ = row.status.as_of.insert(part.to_owned(), read));

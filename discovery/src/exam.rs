@@ -17,6 +17,7 @@ use crate::board::State;
 use crate::fetch::testing::{Server, head, reply};
 use crate::registry::SOURCE_KINDS;
 use crate::source::Source;
+use crate::sources::clouds::Clouds;
 use crate::sources::{aws as lambda, consul, ec2, files, fixed, hosts, kubernetes, resources};
 use crate::supervisor::{GRACE, Supervisor};
 use crate::testing::{Bench, addresses, listed, pass};
@@ -128,7 +129,7 @@ fn in_a_folder() -> BoxFuture<'static, Stage> {
         );
         std::fs::write(folder.path().join(format!("{name}.yaml")), text).unwrap();
     }
-    let source = Box::new(files::Files::new(folder.path().to_owned()));
+    let source = Box::new(files::Files::new(folder.path().to_owned(), Clouds::default()));
     let fail = Box::new(move || folder.close().unwrap());
     Box::pin(std::future::ready(Stage { source, listed: |name| (format!("/{name}"), name.to_owned()), fail }))
 }
@@ -208,8 +209,7 @@ fn in_kubernetes() -> BoxFuture<'static, Stage> {
 fn in_resources() -> BoxFuture<'static, Stage> {
     Box::pin(async {
         let (server, place) = api_server().await;
-        let source =
-            Box::new(resources::Resources::new("", place, plugins::Keyring::default(), kubernetes::Scope::default()));
+        let source = Box::new(resources::Resources::new("", place, Clouds::default(), kubernetes::Scope::default()));
         let listed = |name: &str| (format!("gloo-system/{name}"), name.to_owned());
         Stage { source, listed, fail: Box::new(move || drop(server)) }
     })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use catalog::model::SourceId;
+use catalog::model::{SourceId, UpstreamSpec};
 use plugins::Keyring;
 use tokio::sync::watch;
 
@@ -12,6 +12,7 @@ use crate::documents::Documents;
 use crate::eligibility::Rules;
 use crate::source::Source;
 use crate::sources::aws::{self as lambda, Lambda};
+use crate::sources::clouds::Clouds;
 use crate::sources::consul::{self, Consul, InUse};
 use crate::sources::ec2::{self, Ec2};
 use crate::sources::kubernetes::{self, Kubernetes, Place};
@@ -208,10 +209,16 @@ fn open_fixed(settings: &Settings) -> Result<Opened, SettingsError> {
 
 fn open_files(settings: &Settings) -> Result<Opened, SettingsError> {
     let paths: Vec<_> = settings.resources.iter().map(|path| path.display().to_string()).collect();
-    let source =
-        |path: &PathBuf| Box::new(files::Files::new(path.clone()).again(settings.again.clone())) as Box<dyn Source>;
-    let note = if paths.is_empty() { "none given".into() } else { format!("watching {}", paths.join(", ")) };
-    Ok(Opened { sources: settings.resources.iter().map(source).collect(), note, ..Opened::default() })
+    if paths.is_empty() {
+        return Ok(Opened { note: "none given".into(), ..Opened::default() });
+    }
+    let clouds = Clouds::new(settings).map_err(|error| SettingsError::Unusable("aws", error.to_string()))?;
+    let source = |path: &PathBuf| {
+        let files = files::Files::new(path.clone(), clouds.clone());
+        Box::new(files.again(settings.again.clone())) as Box<dyn Source>
+    };
+    let sources = settings.resources.iter().map(source).collect();
+    Ok(Opened { sources, note: format!("watching {}", paths.join(", ")), ..Opened::default() })
 }
 
 fn open_consul(settings: &Settings) -> Result<Opened, SettingsError> {
@@ -248,7 +255,7 @@ fn open_aws(settings: &Settings) -> Result<Opened, SettingsError> {
     let aws::Asked { places, note, by_itself } = aws::asked(settings, "aws").map_err(unusable)?;
     let own = lambda::Settings::new(&settings.aws.raw().lambda).map_err(unusable)?;
     let id = SourceId::new("aws", "");
-    let own = own.under(&settings.rules, &id, &settings.namespace);
+    let own = own.under(&settings.rules, &id, &settings.namespace, &UpstreamSpec::default());
     let unasked = Vec::from_iter(by_itself.then(|| id.clone()));
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !places.is_empty() {
@@ -270,10 +277,10 @@ fn open_kubernetes(settings: &Settings) -> Result<Opened, SettingsError> {
         ([], None) => "not asked for, not inside a cluster, and KUBECONFIG is not set".into(),
         (places, _) => format!("watching {}", places.iter().map(Place::name).collect::<Vec<_>>().join(", ")),
     };
+    let clouds = Clouds::new(settings).map_err(|error| SettingsError::Unusable("aws", error.to_string()))?;
     let mut unasked = Vec::new();
     let source = |place: Place| {
-        let resources =
-            Resources::new(place.instance(), place.clone(), settings.keyring.clone(), settings.kubernetes.clone());
+        let resources = Resources::new(place.instance(), place.clone(), clouds.clone(), settings.kubernetes.clone());
         // They come along with Services, and take rights of their own.
         unasked.push(resources.id().clone());
         let id = SourceId::new("kubernetes", place.instance());

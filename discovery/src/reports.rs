@@ -77,6 +77,11 @@ impl Reports {
         self.board.part(&self.source, part, failure);
     }
 
+    /// One part of the place is watched no more: nothing is said of it any longer.
+    pub fn forget(&self, part: &str) {
+        self.board.forget(&self.source, part);
+    }
+
     /// One part of what the source tells was read then, the oldest of it where it is read piece by piece.
     pub fn as_of(&self, part: &str, read: Timestamp) {
         self.board.as_of(&self.source, part, read);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::http;
 use crate::installed::{named, source};
 use crate::moto::{KEYS, Moto};
+use crate::network::Network;
 use crate::port;
 use crate::process::Process;
 
@@ -22,9 +23,17 @@ pub struct Executor {
 impl Executor {
     /// Starts one in front of `moto`.
     pub async fn start(moto: &Moto) -> Executor {
+        Executor::run(Command::new(named("PORTOLAN_TEST_PYTHON")), moto).await
+    }
+
+    /// Starts one in a network of the test's own.
+    pub async fn within(network: &Network, moto: &Moto) -> Executor {
+        Executor::run(network.command(&named("PORTOLAN_TEST_PYTHON")), moto).await
+    }
+
+    async fn run(mut command: Command, moto: &Moto) -> Executor {
         let port = port::free();
         let keys = json!({ (KEYS[0].1): KEYS[1].1 }).to_string();
-        let mut command = Command::new(named("PORTOLAN_TEST_PYTHON"));
         command
             .arg(source("lambda_executor.py"))
             .args([port.to_string(), moto.url(), keys])

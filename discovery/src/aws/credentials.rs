@@ -50,6 +50,7 @@ pub(super) async fn get(base: &Base, roles: &[RawRole], sts: &Sts<'_>) -> Result
         }
         Base::Files(files) => read(files).await?,
         Base::WebIdentity(web) => sts.with_token(web).await?,
+        Base::Ring(ring) => ring.now().as_deref().cloned().ok_or_else(|| no_keys("the keyring has none"))?,
     };
     for role in roles {
         keys = sts.assume(role, &keys).await?;

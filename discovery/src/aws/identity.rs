@@ -43,6 +43,8 @@ pub struct Identity {
 #[derive(Default)]
 struct Kept {
     keys: Option<Arc<Keys>>,
+    /// Those of the keyring that they were made of, where they were.
+    of: Option<Arc<Keys>>,
     /// When to get them anew; `None`: at once.
     due: Option<Instant>,
     got: Option<Instant>,
@@ -88,6 +90,7 @@ impl Identity {
 
     /// The keys of now. One of those who ask gets them anew when it is time; the others wait for it only where the last ones have ended.
     pub async fn keys(&self) -> Result<Arc<Keys>, AwsError> {
+        self.kept().follow(&self.base);
         if self.kept().is_due() {
             let good = self.kept().good();
             let turn = match (self.renewal.try_lock(), good) {
@@ -177,6 +180,15 @@ impl Identity {
 }
 
 impl Kept {
+    /// Whoever replaces keys on the keyring wants nothing of the ones before any more, nor of what was made of them.
+    fn follow(&mut self, base: &Base) {
+        let Base::Ring(ring) = base else { return };
+        let of = ring.now();
+        if of != self.of {
+            *self = Self { of, ..Self::default() };
+        }
+    }
+
     fn is_due(&self) -> bool {
         self.due.is_none_or(|due| due <= Instant::now())
     }

@@ -30,6 +30,7 @@ pub(crate) use error::told;
 pub use error::{AwsError, Trouble};
 pub use identity::Identity;
 pub use pace::{Lane, Pace};
+pub(crate) use place::Who;
 pub use place::{Aws, Place};
 pub(crate) use settings::is_region;
 pub use settings::{Base, RawAws, RawIdentity, RawKeyFiles, RawRole, RawWebIdentity, SettingsError};

@@ -1,7 +1,7 @@
 //! Where AWS is asked: each identity in each of its regions.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
+use plugins::Keyring;
 use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
@@ -16,7 +17,9 @@ use super::call::{Call, FORM, JSON};
 use super::endpoint::Variant;
 use super::identity::Provider;
 use super::settings::is_region;
-use super::{AwsError, Endpoint, Identity, Lane, Pace, RawAws, RawIdentity, Service, SettingsError, Trouble};
+use super::{
+    AwsError, Base, Endpoint, Identity, Lane, Pace, RawAws, RawIdentity, RawRole, Service, SettingsError, Trouble,
+};
 use super::{limits, profile};
 
 /// Which of AWS is watched: what the configuration says, completed by the environment. Cheap to clone; every clone has the same
@@ -24,7 +27,24 @@ use super::{limits, profile};
 #[derive(Clone, Debug, Default)]
 pub struct Aws {
     raw: Arc<RawAws>,
-    identities: Arc<Mutex<BTreeMap<String, Arc<Identity>>>>,
+    /// Those that somebody asks as.
+    identities: Arc<Mutex<BTreeMap<String, Weak<Identity>>>>,
+}
+
+/// As whom a resource wants AWS to be asked.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Who {
+    /// The name on the keyring of a Secret's keys; without one the daemon's own are meant.
+    pub(crate) secret: Option<String>,
+    /// The role that is assumed with them.
+    pub(crate) role: Option<String>,
+}
+
+impl Who {
+    /// Its identity's name, which no identity of the configuration can have; empty for the daemon's own.
+    pub(crate) fn name(&self) -> String {
+        [&self.secret, &self.role].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// One identity in one region.
@@ -88,26 +108,55 @@ impl Aws {
                 None => vec![of_environment(&profile, raw.profile.is_some(), &variable, kind)?],
             };
             let endpoints = Endpoints::of(raw, &self.raw, &profile, &variable)?;
-            let identity = self.identity(raw, regions.first().map_or("us-east-1", String::as_str), &endpoints);
+            let region = regions.first().map_or("us-east-1", String::as_str);
+            let (name, roles, sts) = (raw.name.clone(), raw.roles.clone(), endpoints.of_service(Service::Sts, region));
+            let identity =
+                self.identity(Identity::new(name, raw.base(), roles, region.to_owned(), sts, endpoints.variant));
             for region in &regions {
                 let known = |place: &Place| place.region == *region && place.identity.name == raw.name;
                 if !places.iter().any(known) {
-                    let (identity, endpoints, pace) = (identity.clone(), endpoints.clone(), identity.pace(region));
-                    places.push(Place { identity, region: region.clone(), pace, endpoints });
+                    places.push(Place::new(identity.clone(), region, endpoints.clone()));
                 }
             }
         }
         Ok(places)
     }
 
-    fn identity(&self, raw: &RawIdentity, region: &str, endpoints: &Endpoints) -> Arc<Identity> {
+    /// Where a resource says: in `region`, as `who`.
+    pub(crate) fn place(
+        &self,
+        who: &Who,
+        region: &str,
+        keyring: &Keyring,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Place, SettingsError> {
+        if !is_region(region) {
+            return Err(SettingsError::at("region", format!("{region:?} is no region, such as eu-west-1")));
+        }
+        let own = self.raw.identities.iter().find(|raw| raw.name.is_empty() && who.secret.is_none());
+        let usual = RawIdentity::default();
+        let raw = own.unwrap_or(&usual);
+        let base =
+            who.secret.as_ref().map_or_else(|| raw.base(), |secret| Base::Ring(keyring.ring(&format!("aws/{secret}"))));
+        let role = |arn: &String| RawRole { arn: arn.clone(), external_id: None, session_name: None };
+        let roles = raw.roles.iter().cloned().chain(who.role.as_ref().map(role)).collect();
+        let profile = profile::read(raw.profile.as_deref(), &variable);
+        let endpoints = Endpoints::of(raw, &self.raw, &profile, &variable)?;
+        let sts = endpoints.of_service(Service::Sts, region);
+        let identity = self.identity(Identity::new(who.name(), base, roles, region.to_owned(), sts, endpoints.variant));
+        Ok(Place::new(identity, region, endpoints))
+    }
+
+    /// The identity called as `new` is that somebody asks as already, else `new`.
+    fn identity(&self, new: Identity) -> Arc<Identity> {
         let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            let sts = endpoints.of_service(Service::Sts, region);
-            let (name, roles) = (raw.name.clone(), raw.roles.clone());
-            Arc::new(Identity::new(name, raw.base(), roles, region.to_owned(), sts, endpoints.variant))
-        };
-        identities.entry(raw.name.clone()).or_insert_with(new).clone()
+        if let Some(known) = identities.get(&new.name).and_then(Weak::upgrade) {
+            return known;
+        }
+        identities.retain(|_, identity| identity.strong_count() > 0);
+        let new = Arc::new(new);
+        identities.insert(new.name.clone(), Arc::downgrade(&new));
+        new
     }
 }
 
@@ -167,6 +216,11 @@ impl Endpoints {
 }
 
 impl Place {
+    fn new(identity: Arc<Identity>, region: &str, endpoints: Endpoints) -> Self {
+        let pace = identity.pace(region);
+        Self { identity, region: region.to_owned(), pace, endpoints }
+    }
+
     /// For people, and the key of what is there: `eu-west-1`, `prod/eu-west-1`.
     pub fn name(&self) -> String {
         match self.identity.name() {

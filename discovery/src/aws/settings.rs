@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use plugins::keyring::Ring;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -99,7 +101,7 @@ pub struct RawRole {
 }
 
 /// Where an identity's first keys come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Base {
     /// Variables, profile, SSO, web identity, container, machine: as AWS's own tools look for them.
     #[default]
@@ -110,6 +112,8 @@ pub enum Base {
     Files(RawKeyFiles),
     /// A token of another identity provider.
     WebIdentity(RawWebIdentity),
+    /// What somebody else puts on the keyring.
+    Ring(Arc<Ring>),
 }
 
 /// Why settings are of no use.

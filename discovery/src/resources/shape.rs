@@ -47,6 +47,7 @@ pub(crate) enum Shape {
         /// What an item is called.
         item: String,
         least: usize,
+        most: usize,
     },
     /// Any names, with such values.
     Map(Box<Shape>),
@@ -84,10 +85,13 @@ impl Shape {
                 Value::Count(count) if (*from..=*to).contains(&count) => {}
                 _ => field.is_no(wanted, remarks),
             },
-            Self::List { items, item, least } => {
+            Self::List { items, item, least, most } => {
                 let Value::List(list) = &field.node.value else { return field.is_no("a list", remarks) };
                 if list.len() < *least {
                     remarks.error(field.node.at, format!("{}: has no {item}", field.path));
+                }
+                if list.len() > *most {
+                    remarks.error(field.node.at, format!("{}: has more than {most} of {item}", field.path));
                 }
                 for (at, node) in list.iter().enumerate() {
                     items.check(&Field { path: format!("{}[{at}]", field.path), node }, remarks);

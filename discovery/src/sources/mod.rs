@@ -1,6 +1,7 @@
 //! The sources, a folder each. All are rows of the [`registry`](crate::registry).
 
 pub mod aws;
+pub mod clouds;
 pub mod consul;
 pub mod ec2;
 pub mod files;

@@ -1,6 +1,7 @@
 //! Resources of a cluster, against a real API server: what is applied is in the catalog and says how it fares, what is wrong is refused, one
 //! replica writes, and what Secrets hold reaches calls.
 
+mod in_aws;
 mod kubectl;
 
 use std::net::SocketAddr;
@@ -90,7 +91,7 @@ fn each_type_is_taken_at_once_and_says_how_it_fares() {
             .unwrap();
         apply(&cluster, "reed", json!({"consul": {"serviceName": "reed"}, "useHttp2": true})).await.unwrap();
         apply(&cluster, "lambda", json!({"aws": {"region": "eu-west-1", "secretRef": {"name": "aws"}}})).await.unwrap();
-        apply(&cluster, "ec2", json!({"awsEc2": {"region": "eu-west-1"}})).await.unwrap();
+        apply(&cluster, "ec2", json!({"awsEc2": {"region": "eu-west-1", "secretRef": {"name": "ec2"}}})).await.unwrap();
 
         daemon.until_functions("fram", ["sail"]).await;
         daemon.until_functions("flagship", ["sail"]).await;
@@ -113,7 +114,7 @@ fn each_type_is_taken_at_once_and_says_how_it_fares() {
         until_state(&cluster, "boat", "Warning", "no port of a Service sea/boat:80").await;
         until_state(&cluster, "reed", "Warning", "spec.useHttp2: is known and has no effect yet").await;
         until_state(&cluster, "lambda", "Warning", "the Secret gloo-system/aws: there is no such Secret").await;
-        until_state(&cluster, "ec2", "Warning", "spec.awsEc2").await;
+        until_state(&cluster, "ec2", "Warning", "the Secret gloo-system/ec2: there is no such Secret").await;
 
         // A status is not written again while it stays the same.
         let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
@@ -186,6 +187,13 @@ fn what_is_wrong_is_refused_with_its_path() {
         refused(json!({"kube": {"serviceName": "a"}}), &["spec.kube.serviceNamespace", "spec.kube.servicePort"]).await;
         refused(json!({"consul": {"serviceName": ""}}), &["spec.consul.serviceName"]).await;
         refused(json!({"aws": {"region": "EU"}}), &["spec.aws.region"]).await;
+        refused(json!({"aws": {"region": "eu-west-1", "roleArn": "reader"}}), &["spec.aws.roleArn"]).await;
+        let filters = json!([{"key": "a", "kvPair": {"key": "a", "value": "b"}}]);
+        refused(
+            json!({"awsEc2": {"region": "eu-west-1", "filters": filters}}),
+            &["spec.awsEc2.filters[0]", "must have exactly one of key, kvPair"],
+        )
+        .await;
         let two = json!({"secretRef": {"name": "a"}, "sslFiles": {"rootCa": "/a"}});
         refused(json!({"static": hosts("a", 1)["static"], "sslConfig": two}), &["spec.sslConfig", "at most one of"])
             .await;

@@ -72,7 +72,8 @@ impl Shape {
             Some("array") => {
                 let item = schema["items"]["title"].as_str().unwrap_or("item").to_owned();
                 let least = usize::from(number("minItems").is_some_and(|least| least > 0));
-                Self::List { items: Box::new(Self::new(&schema["items"])), item, least }
+                let most = number("maxItems").and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+                Self::List { items: Box::new(Self::new(&schema["items"])), item, least, most }
             }
             Some("object") if schema[KEPT] == true => Self::LaterMap,
             _ if schema[KEPT] == true => Self::Later,

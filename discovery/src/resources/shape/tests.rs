@@ -25,7 +25,7 @@ struct Inner {
     name: String,
     #[schemars(range(min = 2, max = 4))]
     few: Option<u8>,
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 3))]
     many: Option<Vec<Item>>,
 }
 
@@ -68,6 +68,11 @@ fn what_fits_is_read_and_what_does_not_is_named() {
             "spec.two.many: has no item of many",
         ],
     );
+    let one = json!({"word": "w"});
+    check(
+        json!({"two": {"name": "n", "many": [one, one, one, one]}}),
+        &["spec.two.many: has more than 3 of item of many"],
+    );
     check(
         json!({"two": {"name": "", "few": 5}}),
         &[
@@ -109,6 +114,7 @@ fn the_schema_is_structural() {
             "maximum",
             "minLength",
             "minItems",
+            "maxItems",
             "pattern",
             "title",
             ONE_OF,

@@ -1,13 +1,16 @@
 //! What an `Upstream` says, as an upstream of the catalog.
 
-use catalog::model::{Aws, Protocol, Tls, UpstreamSpec};
+use catalog::model::{Protocol, Tls, UpstreamSpec};
 
 use super::services::ServiceSpec;
-use super::types::{Consul, Kube, Spec, Static};
+use super::types::{AwsEc2, Consul, Kube, Spec, Static, TagFilter};
 use super::{Metadata, Surroundings};
+use crate::aws::Who;
 use crate::eligibility::LABEL;
 use crate::resources::fields::{Field, Remarks};
 use crate::resources::shape::Reference;
+use crate::sources::clouds::{Cloud, What};
+use crate::sources::ec2::{Address, Chosen, Filter};
 use crate::sources::hints;
 use crate::sources::hosts::{At, Host, Like, Target};
 use crate::sources::kubernetes::NOWHERE;
@@ -16,6 +19,8 @@ use crate::sources::kubernetes::NOWHERE;
 const ANNOTATION: &str = "portolan.dev/";
 /// The port whose hosts speak TLS unless `useTls` says something else.
 const TLS_PORT: u16 = 443;
+/// The port of instances where none is given.
+const HTTP_PORT: u16 = 80;
 
 /// The upstream that `spec`, read from `field`, describes.
 pub(super) fn described(
@@ -42,25 +47,22 @@ pub(super) fn described(
         (.., Some(consul)) => like = Some(of_consul(consul, &mut made)),
         _ => {}
     }
+    let mut cloud = None;
     if let Some(aws) = &spec.aws {
-        let at = field.place(&["aws"]);
-        match &aws.secret_ref {
-            Some(secret) => {
-                let identity = named(secret, namespace, around, field, &["aws", "secretRef"], remarks);
-                made.aws = Some(Aws { region: aws.region.clone(), identity, ..Aws::default() });
-                remarks.warning(at, "spec.aws: no functions are listed with the credentials of a Secret yet");
-            }
-            None => {
-                let known = of_aws(aws);
-                if known.name != metadata.name {
-                    remarks.warning(at, format!("spec.aws: the functions are those of the upstream {}", known.name));
-                }
-                like = Some(known);
-            }
-        }
+        let secret = aws
+            .secret_ref
+            .as_ref()
+            .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
+        let who = Who { secret, role: aws.role_arn.clone() };
+        cloud = Some(Cloud { who, region: aws.region.clone(), what: What::Functions });
     }
-    if spec.aws_ec2.is_some() {
-        remarks.warning(field.place(&["awsEc2"]), "spec.awsEc2: no instances are looked for yet");
+    if let Some(ec2) = &spec.aws_ec2 {
+        let secret = ec2
+            .secret_ref
+            .as_ref()
+            .map(|secret| named(secret, namespace, around, field, &["awsEc2", "secretRef"], remarks));
+        let who = Who { secret, role: ec2.role_arn.clone() };
+        cloud = Some(Cloud { who, region: ec2.region.clone(), what: What::Instances(chosen(ec2)) });
     }
     if let Some(value) = made.labels.get(LABEL) {
         match hints::switch(value) {
@@ -74,7 +76,8 @@ pub(super) fn described(
             remarks.error(at, format!("metadata.annotations[{name:?}]: {message}"));
         }
     }
-    Target { key: metadata.key, name: metadata.name, namespace: metadata.namespace, spec: made, hosts, like }
+    let Metadata { key, name, namespace, .. } = metadata;
+    Target { key, name, namespace, spec: made, hosts, like, cloud }
 }
 
 fn of_hosts(fixed: &Static, made: &mut UpstreamSpec, field: &Field<'_>, remarks: &mut Remarks) -> Vec<Host> {
@@ -131,11 +134,17 @@ fn of_consul(consul: &Consul, made: &mut UpstreamSpec) -> Like {
     }
 }
 
-/// What the source `aws` lists for its own credentials.
-fn of_aws(aws: &super::types::Aws) -> Like {
-    let (region, none) = (aws.region.as_str(), Vec::new());
-    let (key, name) = (region.into(), format!("aws-{region}"));
-    Like { kind: "aws".into(), instance: None, key, name, with: none.clone(), without: none }
+fn chosen(ec2: &AwsEc2) -> Chosen {
+    let filter = |filter: &TagFilter| match (&filter.key, &filter.kv_pair) {
+        (Some(key), _) => Some(Filter::new(key, None)),
+        (None, Some(pair)) => Some(Filter::new(&pair.key, Some(&pair.value))),
+        (None, None) => None,
+    };
+    Chosen {
+        filters: ec2.filters.iter().filter_map(filter).collect(),
+        address: if ec2.public_ip { Address::Public } else { Address::Private },
+        port: ec2.port.map_or(HTTP_PORT, |port| port.0),
+    }
 }
 
 /// The name under which the keyring has what a Secret holds.

@@ -189,7 +189,8 @@ pub(super) struct Aws {
     /// The Secret with the credentials that they are listed and called with.
     pub(super) secret_ref: Option<Reference>,
     /// The role to take on first.
-    role_arn: Option<Later>,
+    #[schemars(title = "an ARN that begins with arn:", regex(pattern = "^arn:"))]
+    pub(super) role_arn: Option<String>,
     /// The account, where it is another one than the credential's.
     aws_account_id: Option<Later>,
     /// Whether `roleArn` is taken on directly.
@@ -210,13 +211,39 @@ pub(super) struct AwsEc2 {
     /// The Secret with the credentials that they are listed with.
     pub(super) secret_ref: Option<Reference>,
     /// The role to take on first.
-    role_arn: Option<Later>,
-    /// Tags that an instance must have.
-    filters: Option<Later>,
+    #[schemars(title = "an ARN that begins with arn:", regex(pattern = "^arn:"))]
+    pub(super) role_arn: Option<String>,
+    /// Tags that an instance must have, all of them; the case of their names does not count.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    pub(super) filters: Vec<TagFilter>,
     /// Whether the public address is called.
-    public_ip: Option<Later>,
+    #[serde(default)]
+    pub(super) public_ip: bool,
     /// The port; 80 without this.
-    port: Option<Later>,
+    pub(super) port: Option<Port>,
+}
+
+/// A tag, by its name alone or with its value.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "filter", extend("x-one-of" = ["key", "kvPair"]))]
+pub(super) struct TagFilter {
+    /// Its name.
+    #[schemars(length(min = 1))]
+    pub(super) key: Option<String>,
+    /// Its name and value.
+    pub(super) kv_pair: Option<TagValue>,
+}
+
+/// A tag with its value.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub(super) struct TagValue {
+    /// Its name.
+    #[schemars(length(min = 1))]
+    pub(super) key: String,
+    /// Its value.
+    pub(super) value: String,
 }
 
 /// What discovery knows.

@@ -62,7 +62,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use catalog::model::SourceId;
+    use catalog::model::{SourceId, UpstreamSpec};
 
     use super::*;
     use crate::eligibility::{Mode, Rules};
@@ -90,7 +90,7 @@ mod tests {
         let check = |mode: Mode, tag: Option<&str>, refused: bool| {
             let rules = Rules { mode, ..Rules::default() };
             let settings = Settings::new(&RawSettings::default()).unwrap();
-            let settings = settings.under(&rules, &SourceId::new("aws", ""), "gloo-system");
+            let settings = settings.under(&rules, &SourceId::new("aws", ""), "gloo-system", &UpstreamSpec::default());
             let tags = tag.iter().map(|value| (format!("{HINT}discovery"), (*value).to_owned())).collect();
             assert_eq!(settings.refuses_tags(&tags).is_some(), refused, "{mode:?} {tag:?}");
         };

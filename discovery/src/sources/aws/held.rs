@@ -21,7 +21,7 @@ pub(super) struct Held {
 
 impl Held {
     /// What `functions` of the catalog are, by the name of their function in AWS.
-    pub(super) fn each(functions: Vec<model::Function>) -> BTreeMap<String, Self> {
+    pub(super) fn each(functions: impl Iterator<Item = model::Function>) -> BTreeMap<String, Self> {
         let mut all = BTreeMap::<String, Self>::new();
         for function in functions {
             let Ok(binding) = serde_json::from_str::<Binding>(function.binding.get()) else { continue };

@@ -35,8 +35,9 @@ use tokio::sync::watch;
 
 pub use self::settings::{RawSettings, Settings, Versions};
 
-use self::region::{Region, Told};
-use self::standing::Standing;
+pub(crate) use self::region::{Region, Told};
+pub(crate) use self::standing::Standing;
+
 use super::hosts::{self, At, Host, Lookup, Target, Written};
 use crate::aws::{Identity, Place, Service};
 use crate::{Reports, Source, SourceError};
@@ -77,7 +78,8 @@ impl Lambda {
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let standing = watch::Sender::new(Standing::default());
         let told = Told { reports, standing: &standing, settings: &self.settings };
-        let mut regions: FuturesUnordered<_> = self.regions.iter().map(|region| region.watch(&told)).collect();
+        let mut regions: FuturesUnordered<_> =
+            self.regions.iter().map(|region| region.watch(&told, std::slice::from_ref(&region.key))).collect();
         let targets = self.regions.iter().map(|region| target(&region.place)).collect();
         let listed = hosts::keep(reports, self.lookup.clone(), written(targets, standing.subscribe()));
         let mut all = standing.subscribe();
@@ -106,24 +108,33 @@ impl Source for Lambda {
 
 /// The upstream that a place is: its endpoint, called as its identity.
 fn target(place: &Place) -> Target {
-    let endpoint = place.endpoint(Service::Lambda);
     let identity = place.identity.name();
-    let name =
-        ["aws", identity, &place.region].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-    let (host, port) = endpoint.host_and_port();
-    let at = At::new(host.trim_matches(['[', ']']));
     let labels = [("region", place.region.as_str()), ("identity", identity)];
     let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
-    let spec = UpstreamSpec {
-        host: Some(endpoint.authority.clone()),
-        base_path: endpoint.path.clone(),
-        protocol: Some(if endpoint.tls { Protocol::Https } else { Protocol::Http }),
-        aws: Some(model::Aws { region: place.region.clone(), identity: identity.to_owned(), ..model::Aws::default() }),
-        labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        ..UpstreamSpec::default()
-    };
-    let hosts = vec![Host { at, port, weight: 1 }];
-    Target { key: place.name().into(), name, namespace: None, spec, hosts, like: None }
+    let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mut spec = UpstreamSpec { labels, ..UpstreamSpec::default() };
+    let hosts = vec![endpoint(place, &mut spec)];
+    let (key, name) = (place.name().into(), named(identity, &place.region));
+    Target { key, name, namespace: None, spec, hosts, like: None, cloud: None }
+}
+
+/// The name that an upstream asks for.
+pub(crate) fn named(identity: &str, region: &str) -> String {
+    ["aws", identity, region].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// The endpoint of Lambda in a place, where functions are called as its identity: `spec` says so.
+pub(crate) fn endpoint(place: &Place, spec: &mut UpstreamSpec) -> Host {
+    let endpoint = place.endpoint(Service::Lambda);
+    let (host, port) = endpoint.host_and_port();
+    let at = At::new(host.trim_matches(['[', ']']));
+    let identity = place.identity.name().to_owned();
+    spec.protocol = Some(if endpoint.tls { Protocol::Https } else { Protocol::Http });
+    spec.aws = Some(model::Aws { region: place.region.clone(), identity, ..model::Aws::default() });
+    spec.base_path.clone_from(&endpoint.path);
+    let host = Host { at, port, weight: 1 };
+    spec.host = Some(endpoint.authority);
+    host
 }
 
 /// The places, again whenever they leave out something else. Before one has answered nothing is known, and nothing is said.

@@ -26,33 +26,41 @@ use crate::{Reports, SourceError};
 const LAMBDA: Kind = Kind::new("lambda");
 
 /// One place, with what is known of it.
-pub(super) struct Region {
+pub(crate) struct Region {
     pub(super) place: Place,
-    pub(super) key: Arc<str>,
+    /// What it is called where the source's state is shown.
+    pub(crate) key: Arc<str>,
     known: Mutex<Known>,
 }
 
 /// Who is told.
-pub(super) struct Told<'a> {
-    pub(super) reports: &'a Reports,
-    pub(super) standing: &'a watch::Sender<Standing>,
-    pub(super) settings: &'a Settings,
+pub(crate) struct Told<'a> {
+    pub(crate) reports: &'a Reports,
+    pub(crate) standing: &'a watch::Sender<Standing>,
+    pub(crate) settings: &'a Settings,
 }
 
 impl Region {
     pub(super) fn new(place: Place) -> Self {
-        Self { key: place.name().into(), place, known: Mutex::default() }
+        Self::called(place.name().into(), place)
     }
 
-    /// Watches until the catalog is gone. What fails here is told, and tried again.
-    pub(super) async fn watch(&self, told: &Told<'_>) -> Result<Infallible, SourceError> {
+    pub(crate) fn called(key: Arc<str>, place: Place) -> Self {
+        Self { key, place, known: Mutex::default() }
+    }
+
+    /// Watches until the catalog is gone, and tells that what functions the `upstreams` of these keys have. What fails here is told, and
+    /// tried again.
+    pub(crate) async fn watch(&self, told: &Told<'_>, upstreams: &[Arc<str>]) -> Result<Infallible, SourceError> {
         let mut known = self.known.lock().await;
         if known.held.is_none() {
-            known.held = Some(Held::each(told.reports.held_functions(&self.key, &LAMBDA)));
+            let held = upstreams.iter().flat_map(|upstream| told.reports.held_functions(upstream, &LAMBDA));
+            known.held = Some(Held::each(held));
         }
         let (client, now) = (Client::new(self.place.clone()), Instant::now());
         let mut watch = Watch {
             key: &self.key,
+            upstreams,
             client: &client,
             known: &mut known,
             told,
@@ -70,6 +78,7 @@ impl Region {
 /// A watch that runs.
 struct Watch<'a> {
     key: &'a Arc<str>,
+    upstreams: &'a [Arc<str>],
     client: &'a Client,
     known: &'a mut Known,
     told: &'a Told<'a>,
@@ -275,18 +284,20 @@ impl Watch<'_> {
         let (description, left_out) = describe(self.known, settings);
         let left_out = left_out.into_iter().map(|(name, rule)| (format!("{} {name}", self.key), rule)).collect();
         self.told.standing.send_if_modified(|standing| standing.leaves_out(self.key, left_out));
-        match reports.functions(self.key, &LAMBDA, description).await {
-            Ok(receipt) => {
-                self.tell_at = None;
-                if let Some(reason) = receipt.held_back {
-                    tracing::warn!(place = %self.key, "{reason}");
+        self.tell_at = None;
+        for upstream in self.upstreams {
+            match reports.functions(upstream, &LAMBDA, description.clone()).await {
+                Ok(receipt) => {
+                    if let Some(reason) = receipt.held_back {
+                        tracing::warn!(place = %self.key, "{reason}");
+                    }
                 }
-            }
-            Err(CatalogError::Closed) => return Err(CatalogError::Closed.into()),
-            // Nothing is lost: all of it is told again.
-            Err(error) => {
-                tracing::debug!(place = %self.key, %error, "aws.not_taken");
-                self.tell_at = Some(Instant::now() + limits::GATHER);
+                Err(CatalogError::Closed) => return Err(CatalogError::Closed.into()),
+                // Nothing is lost: all of it is told again.
+                Err(error) => {
+                    tracing::debug!(place = %self.key, %error, "aws.not_taken");
+                    self.tell_at = Some(Instant::now() + limits::GATHER);
+                }
             }
         }
         let details = self.known.details_as_of(settings);

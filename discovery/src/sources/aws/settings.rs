@@ -61,15 +61,15 @@ pub struct Settings {
     pub(super) tags: Vec<Wanted>,
     pub(super) versions: Versions,
     /// Why no function is listed, but one that its own tag enables.
-    pub(super) off: Option<String>,
+    pub(crate) off: Option<String>,
     /// Whether not even that counts.
     pub(super) never: bool,
 }
 
 impl Settings {
     /// The same under the rule by which upstreams are looked at: where that says no, nothing is listed that does not say yes itself.
-    pub fn under(self, rules: &Rules, source: &SourceId, namespace: &str) -> Self {
-        let decision = rules.decide(source, namespace, &UpstreamSpec::default());
+    pub fn under(self, rules: &Rules, source: &SourceId, namespace: &str, spec: &UpstreamSpec) -> Self {
+        let decision = rules.decide(source, namespace, spec);
         Self { off: (!decision.on).then_some(decision.rule), never: rules.mode == Mode::Disabled, ..self }
     }
 

@@ -83,13 +83,21 @@ fn member(instance: &Instance, group: &str, settings: &Settings) -> Result<Optio
     if !instance.running {
         return Ok(None);
     }
-    let (v4, words) = match settings.address {
-        Address::Private => (instance.private, "private"),
-        Address::Public => (instance.public, "public"),
+    let words = match settings.address {
+        Address::Private => "private",
+        Address::Public => "public",
     };
-    let address = v4.map(IpAddr::from).or(instance.v6.map(IpAddr::from));
-    let address = address.ok_or_else(|| format!("it has no {words} address, and none of IPv6"))?;
-    Ok(Some(SocketAddr::new(address, port)))
+    let none = || format!("it has no {words} address, and none of IPv6");
+    Ok(Some(SocketAddr::new(address(instance, settings.address).ok_or_else(none)?, port)))
+}
+
+/// The address of `instance` that is called.
+pub(super) fn address(instance: &Instance, which: Address) -> Option<IpAddr> {
+    let v4 = match which {
+        Address::Private => instance.private,
+        Address::Public => instance.public,
+    };
+    v4.map(IpAddr::from).or(instance.v6.map(IpAddr::from))
 }
 
 /// An instance's tags, and where it is; the latter wins where a tag is called the same.

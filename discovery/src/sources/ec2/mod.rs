@@ -4,6 +4,7 @@
 //! named in the status; that a list which breaks off halfway counts for nothing; that a group whose instances all stand still stays, with no
 //! endpoint; and that an instance which has the tag and is not listed is named with the reason. EC2 has nothing to wait on, so it is polled.
 
+mod chosen;
 mod limits;
 mod map;
 mod poll;
@@ -22,10 +23,11 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::select_all;
 
+pub(crate) use chosen::{Chosen, Filter};
+pub(crate) use poll::polled;
 pub use settings::{Address, RawSettings, Settings};
 
 use self::map::Seen;
-use self::poll::polled;
 use self::publish::{Part, Publisher};
 use crate::aws::Place;
 use crate::{Reports, Source, SourceError};
@@ -46,11 +48,11 @@ impl Ec2 {
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let seen = |place: &Place| Seen { identity: place.identity.name().to_owned(), region: place.region.clone() };
         let parts = self.places.iter().map(|place| Part::new(place.name(), seen(place))).collect();
-        let lists = self
-            .places
-            .iter()
-            .enumerate()
-            .map(|(number, place)| Box::pin(polled(place, &self.settings).map(move |list| (number, list))));
+        let lists = self.places.iter().enumerate().map(|(number, place)| {
+            Box::pin(
+                polled(place, Some(&self.settings.group_tag), self.settings.interval).map(move |list| (number, list)),
+            )
+        });
         Publisher::new(reports, &self.settings, parts).publish(select_all(lists)).await
     }
 }

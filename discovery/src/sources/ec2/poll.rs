@@ -9,7 +9,6 @@ use futures_util::stream::unfold;
 use tokio::time::sleep;
 
 use super::limits;
-use super::settings::Settings;
 use super::wire::{Instance, STATES, parse};
 use crate::aws::{AwsError, Place, Service, Trouble};
 use crate::backoff::jitter;
@@ -17,36 +16,34 @@ use crate::backoff::jitter;
 /// The version of EC2's API that is spoken: its only one for years.
 const VERSION: &str = "2016-11-15";
 
-/// The instances of `place` with the tag of groups as each list of them has them, or why there is no list.
-pub(super) fn polled<'a>(
+/// The instances of `place` as each list of them has them, or why there is no list: those with the tag `group`, where one is given.
+pub(crate) fn polled<'a>(
     place: &'a Place,
-    settings: &'a Settings,
+    group: Option<&'a str>,
+    interval: Duration,
 ) -> impl Stream<Item = Result<Vec<Instance>, AwsError>> + 'a {
     unfold((Duration::ZERO, 0), move |(wait, failures)| async move {
         sleep(wait).await;
-        let listed = list(place, &settings.group_tag).await;
+        let listed = list(place, group).await;
         let next = match listed {
-            Ok(_) => (jitter(settings.interval), 0),
+            Ok(_) => (jitter(interval), 0),
             Err(_) => (limits::FAILED.wait(failures + 1), failures + 1),
         };
         Some((listed, next))
     })
 }
 
-/// All instances with the tag `group`; a list that breaks off halfway is none.
-async fn list(place: &Place, group: &str) -> Result<Vec<Instance>, AwsError> {
-    let states = ["1", "2", "3", "4"].map(|number| format!("Filter.2.Value.{number}"));
+/// All instances, with the tag `group` where one is given; a list that breaks off halfway is none.
+async fn list(place: &Place, group: Option<&str>) -> Result<Vec<Instance>, AwsError> {
+    let states = ["1", "2", "3", "4"].map(|number| format!("Filter.1.Value.{number}"));
     let mut instances = BTreeMap::new();
     let mut next: Option<String> = None;
     for _ in 0..limits::PAGES {
-        let mut parameters = vec![
-            ("Version", VERSION),
-            ("MaxResults", limits::PAGE),
-            ("Filter.1.Name", "tag-key"),
-            ("Filter.1.Value.1", group),
-            ("Filter.2.Name", "instance-state-name"),
-        ];
+        let mut parameters =
+            vec![("Version", VERSION), ("MaxResults", limits::PAGE), ("Filter.1.Name", "instance-state-name")];
         parameters.extend(states.iter().map(String::as_str).zip(STATES));
+        let tagged = group.map(|group| [("Filter.2.Name", "tag-key"), ("Filter.2.Value.1", group)]);
+        parameters.extend(tagged.into_iter().flatten());
         parameters.extend(next.as_deref().map(|token| ("NextToken", token)));
         let answer = ask(place, &parameters).await?;
         let page = parse(&answer)

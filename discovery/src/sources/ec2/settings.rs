@@ -53,7 +53,7 @@ impl Default for RawSettings {
 /// What is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    pub(super) interval: Duration,
+    pub(crate) interval: Duration,
     pub(super) group_tag: String,
     pub(super) port_tag: String,
     pub(super) port: u16,

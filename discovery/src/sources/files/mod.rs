@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use catalog::model::SourceId;
 use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 
 pub use read::Complaint;
 use read::{Content, Found};
 
+use super::clouds::{self, Clouds};
 use super::hosts::{self, Lookup, Target, Written};
 use crate::reports::Reports;
 pub use crate::resources::fields::Severity;
@@ -53,16 +54,18 @@ pub struct Files {
     id: SourceId,
     path: PathBuf,
     lookup: Lookup,
+    clouds: Clouds,
     again: Option<tokio::sync::watch::Receiver<()>>,
 }
 
 impl Files {
-    /// Lists the upstreams at `path`, a file or a folder.
-    pub fn new(path: PathBuf) -> Self {
+    /// Lists the upstreams at `path`, a file or a folder. What of them is in clouds is asked for as `clouds` says.
+    pub fn new(path: PathBuf, clouds: Clouds) -> Self {
         Self {
             id: SourceId::new("static", &named(&path).to_string_lossy()),
             path,
             lookup: hosts::system(),
+            clouds,
             again: None,
         }
     }
@@ -96,7 +99,10 @@ impl Source for Files {
         Box::pin(async move {
             let changes = watch::Changes::of(&self.path).map_err(|cause| self.broken(cause))?;
             let reading = Reading { files: self, reports, changes, again: self.again.clone(), last: None };
-            hosts::keep(reports, self.lookup.clone(), stream::try_unfold(reading, Reading::next)).await
+            let written = stream::try_unfold(reading, Reading::next).boxed();
+            // There are no Secrets here, and no place for statuses: what fails is shown with the source.
+            let (secrets, failing) = (stream::pending().boxed(), Default::default());
+            clouds::keep(reports, self.lookup.clone(), &self.clouds, written, secrets, failing).await
         })
     }
 }

@@ -83,11 +83,8 @@ fn what_is_not_called_yet_is_listed_with_a_warning() {
     let check = |spec: &str, wanted: &[&str]| assert_eq!(lines(&upstream(spec))[1..], *wanted, "{spec}");
     check("kube: {serviceName: a, serviceNamespace: b, servicePort: 80}", &[]);
     check("consul: {serviceName: a, instanceTags: [b]}", &[]);
-    check(
-        "aws: {region: eu-west-1}",
-        &["a.yaml:4:13: warning: spec.aws: the functions are those of the upstream aws-eu-west-1"],
-    );
-    check("awsEc2: {region: eu-west-1}", &["a.yaml:4:16: warning: spec.awsEc2: no instances are looked for yet"]);
+    check("aws: {region: eu-west-1, roleArn: 'arn:aws:iam::1:role/x'}", &[]);
+    check("awsEc2: {region: eu-west-1, filters: [{key: a}, {kvPair: {key: b, value: c}}], publicIp: true}", &[]);
     check("pipe: {path: /a.sock}", &["a.yaml:4:8: warning: spec.pipe: is known and has no effect yet"]);
 }
 
@@ -213,6 +210,7 @@ fn documents_of_other_kinds_keep_nothing() {
         spec: Default::default(),
         hosts: Vec::new(),
         like: None,
+        cloud: None,
     };
     let last: View =
         ["one", "two"].iter().map(|name| listed(name)).map(|target| (target.key.clone(), target)).collect();
@@ -247,7 +245,7 @@ fn documents_of_other_kinds_keep_nothing() {
 
 /// A source of these files that runs.
 async fn watched(path: &Path) -> (crate::testing::Bench, tokio::task::JoinSet<()>) {
-    run(Files::new(path.to_owned())).await
+    run(Files::new(path.to_owned(), Clouds::default())).await
 }
 
 async fn run(source: Files) -> (crate::testing::Bench, tokio::task::JoinSet<()>) {
@@ -329,7 +327,8 @@ async fn files_are_read_again_when_that_is_asked_for() {
     std::fs::write(&file, at_port("one", 1)).unwrap();
     std::os::unix::fs::symlink(&file, here.path().join("a.yaml")).unwrap();
     let again = tokio::sync::watch::Sender::new(());
-    let (bench, _tasks) = run(Files::new(here.path().to_owned()).again(Some(again.subscribe()))).await;
+    let (bench, _tasks) =
+        run(Files::new(here.path().to_owned(), Clouds::default()).again(Some(again.subscribe()))).await;
     until(&bench, "one", Some("10.0.0.1:1")).await;
     let changed = std::time::Instant::now();
     // The folder shows no event of it.
@@ -348,7 +347,7 @@ async fn a_restart_on_broken_files_takes_nothing_away() {
     until(&bench, "two", Some("10.0.0.1:2")).await;
     tasks.shutdown().await;
     std::fs::write(&file, format!("{}---\n{}", at_port("one", 3), at_port("two", 0))).unwrap();
-    let source = Files::new(file);
+    let source = Files::new(file, Clouds::default());
     let reports = Reports::new(bench.catalog.clone(), source.id().clone());
     tasks.spawn(async move { drop(source.run(&reports).await) });
     until(&bench, "one", Some("10.0.0.1:3")).await;
@@ -369,7 +368,7 @@ fn what_is_left_out_is_known_by_its_name() {
 fn a_place_is_one_source_however_it_is_written() {
     let here = std::env::current_dir().unwrap();
     let check = |path: &str, wanted: &Path| {
-        let source = Files::new(path.into());
+        let source = Files::new(path.into(), Clouds::default());
         assert_eq!(source.id(), &SourceId::new("static", wanted.to_str().unwrap()), "{path}");
     };
     for path in ["res", "res/", "./res", "other/../res", &format!("{}//res/.", here.display())] {

@@ -101,6 +101,7 @@ impl From<Upstream> for Target {
             spec: upstream.spec,
             hosts: vec![host],
             like: None,
+            cloud: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use catalog::{CatalogError, Snapshot};
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
+use super::clouds::Cloud;
 use crate::reports::Reports;
 use crate::source::SourceError;
 use like::Followed;
@@ -47,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) hosts: Vec<Host>,
     /// The upstream of another source that it stands for, where it has no hosts of its own.
     pub(crate) like: Option<Like>,
+    /// What of it a cloud lists.
+    pub(crate) cloud: Option<Cloud>,
 }
 
 /// One host of an upstream.
@@ -82,7 +85,7 @@ impl From<Listed> for Target {
         let host = |e: &Endpoint| Host { at: At::Address(e.address.ip()), port: e.address.port(), weight: e.weight };
         let hosts = listed.endpoints.iter().map(host).collect();
         let Listed { key, name, namespace, spec, .. } = listed;
-        Self { key, name, namespace, spec, hosts, like: None }
+        Self { key, name, namespace, spec, hosts, like: None, cloud: None }
     }
 }
 
@@ -92,12 +95,12 @@ impl Target {
         let Over { origin, key, spec } = over;
         let (kind, instance) = (origin.source.kind, Some(origin.source.instance));
         let like = Like { kind, instance, key: origin.key, name: name.clone(), with: Vec::new(), without: Vec::new() };
-        Self { key, name, namespace: None, spec, hosts: Vec::new(), like: Some(like) }
+        Self { key, name, namespace: None, spec, hosts: Vec::new(), like: Some(like), cloud: None }
     }
 }
 
 /// All that is written down at a time.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Written {
     /// What is to be listed.
     pub(crate) targets: Vec<Target>,

@@ -32,7 +32,15 @@ fn lookup(zone: &Zone) -> Lookup {
 
 fn target(name: &str, hosts: &[(&str, u16)]) -> Target {
     let hosts = hosts.iter().map(|(host, port)| Host { at: At::new(host), port: *port, weight: 1 }).collect();
-    Target { key: name.into(), name: name.into(), namespace: None, spec: UpstreamSpec::default(), hosts, like: None }
+    Target {
+        key: name.into(),
+        name: name.into(),
+        namespace: None,
+        spec: UpstreamSpec::default(),
+        hosts,
+        like: None,
+        cloud: None,
+    }
 }
 
 fn written(targets: Vec<Target>) -> Result<Written, SourceError> {

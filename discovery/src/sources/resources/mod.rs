@@ -23,14 +23,15 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
 use kube::Api;
 use kube::core::DynamicObject;
-use plugins::Keyring;
 use tokio::sync::watch as channel;
 use tokio::time::{Instant, Interval, interval_at};
+use tokio_stream::wrappers::WatchStream;
 
 use self::kinds::Kind;
 pub(crate) use self::kinds::an_upstream;
 use self::view::{Verdicts, View};
 use self::watch::Said;
+use super::clouds::{self, Clouds};
 use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
 use super::kubernetes::secrets::Secrets;
@@ -48,14 +49,14 @@ pub struct Resources {
     /// The only ones that are watched; where there is none, all are.
     namespaces: Vec<String>,
     around: Surroundings,
-    keyring: Keyring,
+    clouds: Clouds,
     lookup: Lookup,
 }
 
 impl Resources {
-    /// Of the cluster at `place`, whose Services the source `kubernetes` of this `instance` lists. Puts what Secrets hold on `keyring`, as far
-    /// as `scope` lets resources refer to them.
-    pub fn new(instance: &str, place: Place, keyring: Keyring, scope: Scope) -> Self {
+    /// Of the cluster at `place`, whose Services the source `kubernetes` of this `instance` lists. What of them is in clouds is asked for as
+    /// `clouds` says; what Secrets hold is put on its keyring, as far as `scope` lets resources refer to them.
+    pub fn new(instance: &str, place: Place, clouds: Clouds, scope: Scope) -> Self {
         let cluster = SourceId::new("kubernetes", instance);
         let namespaces = scope.namespaces.clone();
         let around = Surroundings {
@@ -64,7 +65,7 @@ impl Resources {
             scope: Some(scope.into()),
         };
         let id = SourceId::new("static", &cluster.to_string());
-        Self { id, place, namespaces, around, keyring, lookup: hosts::system() }
+        Self { id, place, namespaces, around, clouds, lookup: hosts::system() }
     }
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
@@ -100,10 +101,14 @@ impl Resources {
             holds: leads,
         };
         let prefix = self.around.secrets.clone().unwrap_or_default();
-        let reader = Secrets { client: client.clone(), config, keyring: self.keyring.clone(), prefix, known };
-        let writer = status::Writer { client, reports, reporter, verdicts: judged, secrets, holds, wanted };
+        let (failing, failures) = channel::channel(Arc::default());
+        let keyring = self.clouds.keyring().clone();
+        let reader = Secrets { client: client.clone(), config, keyring, prefix, known };
+        let keys = WatchStream::from_changes(secrets.clone()).map(drop).boxed();
+        let writer = status::Writer { client, reports, reporter, verdicts: judged, secrets, failures, holds, wanted };
+        let listed = clouds::keep(reports, self.lookup.clone(), &self.clouds, reading.written(), keys, failing);
         tokio::select! {
-            ended = Box::pin(hosts::keep(reports, self.lookup.clone(), reading.written())) => ended,
+            ended = Box::pin(listed) => ended,
             never = Box::pin(candidate.keep()) => match never {},
             never = Box::pin(reader.keep(wants)) => match never {},
             never = Box::pin(writer.keep()) => match never {},

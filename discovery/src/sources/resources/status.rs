@@ -21,6 +21,7 @@ use crate::Reports;
 use crate::resources::fields::{Remark, Severity};
 use crate::resources::node::At;
 use crate::resources::status::{REPORTER, Status};
+use crate::sources::clouds::Failing;
 use crate::sources::hosts::Like;
 use crate::sources::kubernetes::secrets::{Known, SecretName};
 use crate::sources::kubernetes::told::cause;
@@ -36,6 +37,8 @@ pub(super) struct Writer<'a> {
     pub(super) reporter: String,
     pub(super) verdicts: watch::Receiver<Arc<Verdicts>>,
     pub(super) secrets: watch::Receiver<Arc<Known>>,
+    /// What of them cannot be listed now.
+    pub(super) failures: watch::Receiver<Arc<Failing>>,
     /// Until when we may write.
     pub(super) holds: watch::Receiver<Option<Instant>>,
     /// The Secrets that anything refers to.
@@ -63,6 +66,7 @@ impl Writer<'_> {
             tokio::select! {
                 Ok(()) = self.verdicts.changed() => {}
                 Ok(()) = self.secrets.changed() => {}
+                Ok(()) = self.failures.changed() => {}
                 Ok(()) = self.holds.changed() => {}
                 // Many changes of the catalog are one look at what they mean for statuses.
                 Ok(()) = snapshots.changed() => {
@@ -96,9 +100,10 @@ impl Writer<'_> {
     /// Writes each status that is another one now. Returns whether all could be.
     async fn write_all(&mut self, verdicts: &Verdicts, written: &mut Written) -> bool {
         let (snapshot, known) = (self.reports.snapshot(), self.secrets.borrow_and_update().clone());
+        let failing = self.failures.borrow_and_update().clone();
         written.retain(|key, _| verdicts.contains_key(key));
         let due = verdicts.iter().filter_map(|(key, verdict)| {
-            let status = status(verdict, &snapshot, &known);
+            let status = status(verdict, &snapshot, &known, failing.get(&key.1));
             let stands = verdict.said.as_ref() == Some(&status);
             // What was written shows in the resource a little later.
             let shows_soon =
@@ -158,8 +163,8 @@ impl Writer<'_> {
     }
 }
 
-/// What is to be said of a resource: what it says itself, and whether what it refers to is there.
-fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known) -> Status {
+/// What is to be said of a resource: what it says itself, whether what it refers to is there, and why what it names cannot be listed.
+fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known, failure: Option<&String>) -> Status {
     let mut remarks = verdict.remarks.clone();
     let mut warn = |message| remarks.push(Remark { at: At::NOWHERE, severity: Severity::Warning, message });
     if let Some(like) = verdict.like.as_ref().filter(|like| like.found(snapshot).is_none()) {
@@ -171,6 +176,7 @@ fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known) -> Status {
             warn(format!("the Secret {namespace}/{name}: {fault}"));
         }
     }
+    failure.into_iter().for_each(|failure| warn(failure.clone()));
     Status::of(&remarks)
 }
 
@@ -208,16 +214,17 @@ mod tests {
             secrets: vec![secret.clone()],
             said: None,
         };
-        let check = |like: bool, known: Option<Result<(), String>>, wanted: &str| {
+        let check = |like: bool, known: Option<Result<(), String>>, failure: Option<&str>, wanted: &str| {
             let verdict = Verdict { like: verdict.like.clone().filter(|_| like), ..verdict.clone() };
             let known = known.map(|known| (secret.clone(), known)).into_iter().collect();
-            let status = status(&verdict, &Snapshot::default(), &known);
+            let status = status(&verdict, &Snapshot::default(), &known, failure.map(str::to_owned).as_ref());
             assert_eq!(format!("{:?} {}", status.state, status.reason), wanted);
         };
-        check(false, None, "Accepted ");
-        check(false, Some(Ok(())), "Accepted ");
-        check(false, Some(Err("there is none".into())), "Warning the Secret shop/pets: there is none");
-        check(true, None, "Warning the source consul lists no pets yet");
+        check(false, None, None, "Accepted ");
+        check(false, Some(Ok(())), None, "Accepted ");
+        check(false, Some(Err("there is none".into())), None, "Warning the Secret shop/pets: there is none");
+        check(true, None, None, "Warning the source consul lists no pets yet");
+        check(false, Some(Ok(())), Some("no answer"), "Warning no answer");
         assert_eq!(State::default(), State::Pending);
     }
 }

@@ -134,7 +134,9 @@ impl View {
     fn secrets(&self, target: &Target) -> Vec<SecretName> {
         let prefix = self.around.secrets.as_deref().unwrap_or_default();
         let tls = target.spec.tls.as_ref().and_then(|tls| tls.secret.as_deref());
-        let aws = target.spec.aws.as_ref().map(|aws| aws.identity.as_str());
+        // Of one that only an earlier run has read, its identity begins with the Secret.
+        let held = || target.spec.aws.as_ref()?.identity.split(' ').next();
+        let aws = target.cloud.as_ref().map_or_else(held, |cloud| cloud.who.secret.as_deref());
         let named = |name: &str| name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/').map(owned);
         [tls, aws].into_iter().flatten().filter_map(named).collect()
     }

@@ -1,0 +1,192 @@
+//! Reads the places that are wanted, each over and over, as long as it is.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use plugins::keyring::{Keys, Ring};
+use tokio::sync::watch;
+use tokio_stream::StreamMap;
+
+use crate::aws::Place;
+use crate::sources::aws::{Region, Settings, Standing, Told};
+use crate::sources::ec2::{polled, wire::Instance};
+use crate::{Reports, SourceError};
+
+/// One place that is to be read.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) place: Place,
+    /// Where the keys of a Secret are. While there are none, nobody is asked.
+    pub(super) secret: Option<Arc<Ring>>,
+    pub(super) what: Read,
+}
+
+/// What is read there.
+#[derive(Clone)]
+pub(super) enum Read {
+    /// Functions, for these upstreams. The keys that they are called with are kept on the ring, where no Secret has them.
+    Functions {
+        upstreams: Vec<Arc<str>>,
+        settings: Box<Settings>,
+        keep: Option<Arc<Ring>>,
+    },
+    Instances,
+}
+
+/// All that is to be read, by what it is called where the source's state is shown.
+pub(super) type AllWanted = BTreeMap<Arc<str>, Wanted>;
+
+/// What was read.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) instances: watch::Receiver<Instances>,
+    pub(super) standing: watch::Receiver<Standing>,
+}
+
+/// The last good list of each place.
+pub(super) type Instances = BTreeMap<Arc<str>, Arc<[Instance]>>;
+
+/// Those who read.
+pub(super) struct Pollers {
+    reports: Reports,
+    interval: Duration,
+    instances: watch::Sender<Instances>,
+    standing: watch::Sender<Standing>,
+    known: BTreeMap<Arc<str>, Known>,
+    running: StreamMap<Arc<str>, BoxStream<'static, Result<Infallible, SourceError>>>,
+}
+
+/// A place as it is read.
+struct Known {
+    /// For whom.
+    upstreams: Vec<Arc<str>>,
+    /// With which keys of a Secret.
+    keys: Option<Arc<Keys>>,
+    /// What is known of its functions, so that whoever comes later does not have them read again.
+    region: Arc<Region>,
+}
+
+impl Pollers {
+    pub(super) fn new(reports: Reports, interval: Duration) -> (Self, Found) {
+        let (instances, standing) = (watch::Sender::default(), watch::Sender::default());
+        let found = Found { instances: instances.subscribe(), standing: standing.subscribe() };
+        let (known, running) = (BTreeMap::new(), StreamMap::new());
+        (Self { reports, interval, instances, standing, known, running }, found)
+    }
+
+    /// Reads what is `wanted`, whatever that is by then, with the `secrets` of then. Ends when the catalog does.
+    pub(super) async fn keep(
+        mut self,
+        mut wanted: watch::Receiver<Arc<AllWanted>>,
+        mut secrets: BoxStream<'_, ()>,
+    ) -> Result<Infallible, SourceError> {
+        loop {
+            tokio::select! {
+                Ok(()) = wanted.changed() => {}
+                Some(()) = secrets.next() => {}
+                Some((_, ended)) = self.running.next() => return ended,
+                else => std::future::pending().await,
+            }
+            let wanted = wanted.borrow_and_update().clone();
+            self.read_only(&wanted);
+        }
+    }
+
+    fn read_only(&mut self, wanted: &AllWanted) {
+        let gone: Vec<_> = self.known.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        for key in gone {
+            self.known.remove(&key);
+            self.running.remove(&key);
+            self.instances.send_if_modified(|instances| instances.remove(&key).is_some());
+            self.standing.send_modify(|standing| standing.forget(&key));
+            self.reports.forget(&key);
+        }
+        for (key, place) in wanted {
+            let keys = place.secret.as_ref().map(|ring| ring.now());
+            let Some(keys) = keys.map_or(Some(None), |keys| keys.map(Some)) else {
+                self.running.remove(key);
+                // What was made of keys that are gone is nobody's either.
+                if let Read::Functions { keep: Some(ring), .. } = &place.what {
+                    ring.put(None);
+                }
+                continue;
+            };
+            let upstreams = place.upstreams();
+            let is_same = |known: &Known| known.keys == keys && known.upstreams == upstreams;
+            if self.running.contains_key(key) && self.known.get(key).is_some_and(is_same) {
+                continue;
+            }
+            let new = || Arc::new(Region::called(key.clone(), place.place.clone()));
+            let region = self.known.get(key).map_or_else(new, |known| known.region.clone());
+            self.known.insert(key.clone(), Known { upstreams: upstreams.to_vec(), keys, region: region.clone() });
+            let poll = self.poll(key.clone(), place.clone(), region);
+            self.running.insert(key.clone(), poll);
+        }
+    }
+
+    fn poll(
+        &self,
+        key: Arc<str>,
+        wanted: Wanted,
+        region: Arc<Region>,
+    ) -> BoxStream<'static, Result<Infallible, SourceError>> {
+        let (reports, standing, instances) = (self.reports.clone(), self.standing.clone(), self.instances.clone());
+        let interval = self.interval;
+        let Wanted { place, what, .. } = wanted;
+        stream::once(async move {
+            match what {
+                Read::Functions { upstreams, settings, keep } => {
+                    let told = Told { reports: &reports, standing: &standing, settings: &settings };
+                    let keys = async {
+                        match keep {
+                            Some(ring) => place.identity.keep(&ring).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        ended = region.watch(&told, &upstreams) => ended,
+                        never = keys => match never {},
+                    }
+                }
+                Read::Instances => {
+                    let mut lists = std::pin::pin!(polled(&place, None, interval));
+                    while let Some(list) = lists.next().await {
+                        match list {
+                            Ok(list) => {
+                                reports.part(&key, None);
+                                standing.send_modify(|standing| standing.answers(&key));
+                                instances.send_if_modified(|all| {
+                                    let is_news = all.get(&key).is_none_or(|last| **last != *list);
+                                    all.insert(key.clone(), list.into());
+                                    is_news
+                                });
+                            }
+                            Err(error) => {
+                                if standing.borrow().fault(&key).is_none() {
+                                    tracing::warn!(place = %key, act = %error.act, %error, "ec2.region_failed");
+                                }
+                                reports.part(&key, Some(format!("{}: {error}", error.act)));
+                                standing.send_modify(|standing| standing.fails(&key, &error));
+                            }
+                        }
+                    }
+                    std::future::pending().await
+                }
+            }
+        })
+        .boxed()
+    }
+}
+
+impl Wanted {
+    fn upstreams(&self) -> &[Arc<str>] {
+        match &self.what {
+            Read::Functions { upstreams, .. } => upstreams,
+            Read::Instances => &[],
+        }
+    }
+}
