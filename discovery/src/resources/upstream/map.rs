@@ -3,12 +3,13 @@
 use catalog::model::{Protocol, Tls, UpstreamSpec};
 
 use super::services::ServiceSpec;
-use super::types::{AwsEc2, Consul, Kube, Spec, Static, TagFilter};
+use super::types::{AwsEc2, Consul, Kube, LambdaFunction, Spec, Static, TagFilter};
 use super::{Metadata, Surroundings};
 use crate::aws::Who;
 use crate::eligibility::LABEL;
 use crate::resources::fields::{Field, Remarks};
 use crate::resources::shape::Reference;
+use crate::sources::aws::Given;
 use crate::sources::clouds::{Cloud, What};
 use crate::sources::ec2::{Address, Chosen, Filter};
 use crate::sources::hints;
@@ -54,7 +55,8 @@ pub(super) fn described(
             .as_ref()
             .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
         let who = Who { secret, role: aws.role_arn.clone() };
-        cloud = Some(Cloud { who, region: aws.region.clone(), what: What::Functions });
+        let given = aws.lambda_functions.iter().filter_map(given).collect();
+        cloud = Some(Cloud { who, region: aws.region.clone(), what: What::Functions(given) });
     }
     if let Some(ec2) = &spec.aws_ec2 {
         let secret = ec2
@@ -132,6 +134,11 @@ fn of_consul(consul: &Consul, made: &mut UpstreamSpec) -> Like {
         with: consul.instance_tags.clone(),
         without: consul.instance_blacklist_tags.clone(),
     }
+}
+
+fn given(function: &LambdaFunction) -> Option<Given> {
+    let LambdaFunction { logical_name, lambda_function_name, qualifier } = function;
+    Given::new(logical_name.as_ref().unwrap_or(lambda_function_name), lambda_function_name, qualifier.as_deref())
 }
 
 fn chosen(ec2: &AwsEc2) -> Chosen {

@@ -195,10 +195,26 @@ pub(super) struct Aws {
     aws_account_id: Option<Later>,
     /// Whether `roleArn` is taken on directly.
     disable_role_chaining: Option<Later>,
-    /// Functions that are listed here. Without this they are discovered.
-    lambda_functions: Option<Later>,
+    /// Functions with names of their own. All others are discovered.
+    #[serde(default)]
+    pub(super) lambda_functions: Vec<LambdaFunction>,
     /// What routes to it do unless they say otherwise.
     destination_overrides: Option<Later>,
+}
+
+/// A function with a name of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "function")]
+pub(super) struct LambdaFunction {
+    /// The name that it is called by; without this the one that it is listed by.
+    #[schemars(length(min = 1))]
+    pub(super) logical_name: Option<String>,
+    /// Its name in AWS.
+    #[schemars(length(min = 1))]
+    pub(super) lambda_function_name: String,
+    /// Its version or alias; `$LATEST` without this.
+    pub(super) qualifier: Option<String>,
 }
 
 /// Instances of EC2.

@@ -25,6 +25,10 @@ impl Held {
         let mut all = BTreeMap::<String, Self>::new();
         for function in functions {
             let Ok(binding) = serde_json::from_str::<Binding>(function.binding.get()) else { continue };
+            // One that has another name, too, is held once.
+            if *function.origin != *binding.arn {
+                continue;
+            }
             all.entry(binding.function.clone()).or_default().add(&function, binding);
         }
         all

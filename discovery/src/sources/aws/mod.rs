@@ -11,6 +11,7 @@
 mod client;
 mod describe;
 mod filter;
+mod given;
 mod held;
 mod known;
 mod limits;
@@ -35,6 +36,7 @@ use tokio::sync::watch;
 
 pub use self::settings::{RawSettings, Settings, Versions};
 
+pub(crate) use self::given::{Given, Onto};
 pub(crate) use self::region::{Region, Told};
 pub(crate) use self::standing::Standing;
 
@@ -78,8 +80,10 @@ impl Lambda {
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let standing = watch::Sender::new(Standing::default());
         let told = Told { reports, standing: &standing, settings: &self.settings };
+        let onto = self.regions.iter().map(|region| [Onto { key: region.key.clone(), given: Vec::new() }]);
+        let onto: Vec<_> = onto.collect();
         let mut regions: FuturesUnordered<_> =
-            self.regions.iter().map(|region| region.watch(&told, std::slice::from_ref(&region.key))).collect();
+            self.regions.iter().zip(&onto).map(|(region, onto)| region.watch(&told, onto)).collect();
         let targets = self.regions.iter().map(|region| target(&region.place)).collect();
         let listed = hosts::keep(reports, self.lookup.clone(), written(targets, standing.subscribe()));
         let mut all = standing.subscribe();

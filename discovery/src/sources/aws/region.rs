@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
 use super::describe::describe;
+use super::given::Onto;
 use super::held::Held;
 use super::known::{Function, Known, LIST_TAGS, Tagged};
 use super::limits;
@@ -49,12 +50,11 @@ impl Region {
         Self { key, place, known: Mutex::default() }
     }
 
-    /// Watches until the catalog is gone, and tells that what functions the `upstreams` of these keys have. What fails here is told, and
-    /// tried again.
-    pub(crate) async fn watch(&self, told: &Told<'_>, upstreams: &[Arc<str>]) -> Result<Infallible, SourceError> {
+    /// Watches until the catalog is gone, and tells that what functions these `upstreams` have. What fails here is told, and tried again.
+    pub(crate) async fn watch(&self, told: &Told<'_>, upstreams: &[Onto]) -> Result<Infallible, SourceError> {
         let mut known = self.known.lock().await;
         if known.held.is_none() {
-            let held = upstreams.iter().flat_map(|upstream| told.reports.held_functions(upstream, &LAMBDA));
+            let held = upstreams.iter().flat_map(|upstream| told.reports.held_functions(&upstream.key, &LAMBDA));
             known.held = Some(Held::each(held));
         }
         let (client, now) = (Client::new(self.place.clone()), Instant::now());
@@ -78,7 +78,7 @@ impl Region {
 /// A watch that runs.
 struct Watch<'a> {
     key: &'a Arc<str>,
-    upstreams: &'a [Arc<str>],
+    upstreams: &'a [Onto],
     client: &'a Client,
     known: &'a mut Known,
     told: &'a Told<'a>,
@@ -286,7 +286,7 @@ impl Watch<'_> {
         self.told.standing.send_if_modified(|standing| standing.leaves_out(self.key, left_out));
         self.tell_at = None;
         for upstream in self.upstreams {
-            match reports.functions(upstream, &LAMBDA, description.clone()).await {
+            match reports.functions(&upstream.key, &LAMBDA, upstream.describe(description.clone())).await {
                 Ok(receipt) => {
                     if let Some(reason) = receipt.held_back {
                         tracing::warn!(place = %self.key, "{reason}");

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::poll::{AllWanted, Found, Read, Wanted};
 use super::{Cloud, Clouds, Failing, What, limits};
 use crate::aws::Place;
-use crate::sources::aws as lambda;
+use crate::sources::aws::{self as lambda, Onto};
 use crate::sources::hosts::{Host, Target, Written};
 use crate::{Reports, SourceError};
 
@@ -106,9 +106,10 @@ impl<'a> Dresser<'a> {
             };
             self.places.insert(name, place.clone());
             let key: Arc<str> = match &cloud.what {
-                What::Functions => {
+                What::Functions(given) => {
                     target.hosts = vec![lambda::endpoint(&place, &mut target.spec)];
-                    want_functions(&mut wanted, clouds, reports, target, &cloud, place)
+                    let onto = Onto { key: target.key.clone(), given: given.clone() };
+                    want_functions(&mut wanted, clouds, clouds.settings(reports, target), &cloud, place, onto)
                 }
                 What::Instances(chosen) => {
                     let key: Arc<str> = format!("{} instances", place.name()).into();
@@ -139,16 +140,15 @@ impl<'a> Dresser<'a> {
     }
 }
 
-/// Has the functions of `place` read for `target`, by whoever reads them for others like it.
+/// Has the functions of `place` read for one more upstream, by whoever reads them so for others.
 fn want_functions(
     wanted: &mut AllWanted,
     clouds: &Clouds,
-    reports: &Reports,
-    target: &Target,
+    settings: lambda::Settings,
     cloud: &Cloud,
     place: Place,
+    onto: Onto,
 ) -> Arc<str> {
-    let settings = clouds.settings(reports, target);
     // Where discovery is off other functions of it are left out.
     let key: Arc<str> = match &settings.off {
         None => place.name().into(),
@@ -162,7 +162,7 @@ fn want_functions(
         Wanted { secret: clouds.secret(cloud), place, what }
     };
     if let Read::Functions { upstreams, .. } = &mut wanted.entry(key.clone()).or_insert_with(new).what {
-        upstreams.push(target.key.clone());
+        upstreams.push(onto);
     }
     key
 }

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use self::dress::Dresser;
 use self::poll::Pollers;
-use super::aws as lambda;
+use super::aws::{self as lambda, Given};
 use super::ec2::{self, Chosen};
 use super::hosts::{self, Like, Lookup, Target, Written};
 use crate::aws::{self, Aws, Place, SettingsError, Who};
@@ -45,8 +45,8 @@ pub(crate) struct Cloud {
 /// What is listed there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum What {
-    /// Functions of Lambda.
-    Functions,
+    /// Functions of Lambda, some of them under other names, too.
+    Functions(Vec<Given>),
     /// Instances of EC2, as hosts.
     Instances(Chosen),
 }
@@ -106,7 +106,7 @@ impl Clouds {
     /// The upstream of the source `aws` that `target` is by its name, where it asks for nothing else.
     fn discovered(&self, target: &Target, cloud: &Cloud) -> Option<Like> {
         let name = lambda::named("", &cloud.region);
-        let is_it = cloud.what == What::Functions
+        let is_it = cloud.what == What::Functions(Vec::new())
             && cloud.who == Who::default()
             && target.name == name
             && target.namespace.as_deref().is_none_or(|namespace| namespace == &*self.namespace)

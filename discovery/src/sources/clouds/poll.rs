@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_stream::StreamMap;
 
 use crate::aws::Place;
-use crate::sources::aws::{Region, Settings, Standing, Told};
+use crate::sources::aws::{Onto, Region, Settings, Standing, Told};
 use crate::sources::ec2::{polled, wire::Instance};
 use crate::{Reports, SourceError};
 
@@ -30,7 +30,7 @@ pub(super) struct Wanted {
 pub(super) enum Read {
     /// Functions, for these upstreams. The keys that they are called with are kept on the ring, where no Secret has them.
     Functions {
-        upstreams: Vec<Arc<str>>,
+        upstreams: Vec<Onto>,
         settings: Box<Settings>,
         keep: Option<Arc<Ring>>,
     },
@@ -63,7 +63,7 @@ pub(super) struct Pollers {
 /// A place as it is read.
 struct Known {
     /// For whom.
-    upstreams: Vec<Arc<str>>,
+    upstreams: Vec<Onto>,
     /// With which keys of a Secret.
     keys: Option<Arc<Keys>>,
     /// What is known of its functions, so that whoever comes later does not have them read again.
@@ -183,7 +183,7 @@ impl Pollers {
 }
 
 impl Wanted {
-    fn upstreams(&self) -> &[Arc<str>] {
+    fn upstreams(&self) -> &[Onto] {
         match &self.what {
             Read::Functions { upstreams, .. } => upstreams,
             Read::Instances => &[],

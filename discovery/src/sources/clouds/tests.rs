@@ -23,6 +23,8 @@ use crate::testing::{Bench, addresses, listed, pass};
 
 const REGION: &str = "eu-west-1";
 const SECRET: &str = "kubernetes/shop/keys";
+/// All functions.
+const FUNCTIONS: What = What::Functions(Vec::new());
 const ROLE: &str = "arn:aws:iam::1:role/reader";
 
 /// A call: the service, and the key that it was signed with.
@@ -159,7 +161,7 @@ fn instances() -> What {
 #[tokio::test(start_paused = true)]
 async fn functions_are_listed_with_the_keys_of_a_secret() {
     let run = Run::start().await;
-    let shop = || ["one", "two"].map(|name| target(name, Some(SECRET), None, What::Functions)).to_vec();
+    let shop = || ["one", "two"].map(|name| target(name, Some(SECRET), None, FUNCTIONS)).to_vec();
     run.written.send_replace(shop());
     run.until_functions("one", 0).await;
     pass(Duration::from_secs(60)).await;
@@ -208,7 +210,7 @@ async fn functions_are_listed_with_the_keys_of_a_secret() {
 async fn a_role_is_assumed_with_those_keys_and_calls_are_made_as_it() {
     let run = Run::start().await;
     run.put(Some("KEY"));
-    run.written.send_replace(vec![target("one", Some(SECRET), Some(ROLE), What::Functions)]);
+    run.written.send_replace(vec![target("one", Some(SECRET), Some(ROLE), FUNCTIONS)]);
     run.until_functions("one", 1).await;
     let snapshot = run.bench.catalog.snapshot();
     let aws = snapshot.upstream("gloo-system", "one").unwrap().upstream.spec.aws.clone().unwrap();
@@ -252,20 +254,22 @@ async fn instances_are_hosts_and_stay_when_they_cannot_be_listed() {
 #[tokio::test(start_paused = true)]
 async fn without_a_secret_it_is_the_daemon_that_asks() {
     let run = Run::start().await;
-    let off = target("off", None, None, What::Functions);
+    let off = target("off", None, None, FUNCTIONS);
     let off = Target { spec: UpstreamSpec { labels: [(LABEL.into(), "disabled".into())].into(), ..off.spec }, ..off };
-    let wrong = target("wrong", None, None, What::Functions);
+    let wrong = target("wrong", None, None, FUNCTIONS);
     let cloud = wrong.cloud.clone().map(|cloud| Cloud { region: "x".into(), ..cloud });
     let wrong = Target { cloud, ..wrong };
     let written = [
-        target("aws-eu-west-1", None, None, What::Functions),
-        target("role", None, Some(ROLE), What::Functions),
+        target("aws-eu-west-1", None, None, FUNCTIONS),
+        target("role", None, Some(ROLE), FUNCTIONS),
+        target("given", None, None, What::Functions(Given::new("price", "f", None).into_iter().collect())),
         off,
         wrong,
     ];
     run.written.send_replace(written.to_vec());
     run.until_functions("aws-eu-west-1", 1).await;
     run.until_functions("role", 1).await;
+    run.until_functions("given", 2).await;
     pass(Duration::from_secs(60)).await;
     assert_eq!(functions(&run.bench.catalog.snapshot(), "off"), Some(0), "it says itself that it is not looked at");
     assert_eq!(run.failing.borrow().keys().map(|key| &**key).collect::<Vec<_>>(), ["gloo-system/wrong"]);
@@ -281,7 +285,7 @@ async fn what_the_source_aws_lists_is_that_one_and_not_read_twice() {
     bench.catalog.report(&aws, Report::Full(vec![one])).await.unwrap();
 
     let run = Run::on(bench, Settings { asked: vec!["aws=eu-west-1".into()], ..quiet() }).await;
-    let mut same = target("aws-eu-west-1", None, None, What::Functions);
+    let mut same = target("aws-eu-west-1", None, None, FUNCTIONS);
     same.spec.labels.insert("team".into(), "sea".into());
     run.written.send_replace(vec![same.clone()]);
     run.bench

@@ -54,7 +54,7 @@ async fn daemon(network: &Network, cluster: &Cluster, url: &str) -> Daemon {
 
 async fn until_called(daemon: &Daemon, status: u16) {
     wait::until(&format!("a call is answered {status}"), wait::SOON, || async {
-        let call = daemon.post("shop", "echo").header("content-type", "application/json").body("[1]");
+        let call = daemon.post("shop", "price").header("content-type", "application/json").body("[1]");
         let answer = http::answer(call).await?;
         if answer.status == status { Ok(()) } else { Err(answer.text()) }
     })
@@ -75,7 +75,8 @@ fn functions_and_instances_are_listed_with_the_keys_of_a_secret() {
         }
         let daemon = daemon(&network, &cluster, &executor.url()).await;
         let secret = json!({"name": "aws"});
-        let shop = json!({"aws": {"region": "eu-west-1", "secretRef": secret}});
+        let price = json!([{"logicalName": "price", "lambdaFunctionName": "echo"}]);
+        let shop = json!({"aws": {"region": "eu-west-1", "secretRef": secret, "lambdaFunctions": price}});
         let role = "arn:aws:iam::222222222222:role/reader";
         let filters = json!([{"key": "stage"}, {"kvPair": {"key": "STAGE", "value": "prod"}}]);
         let web = json!({"region": "eu-west-1", "secretRef": secret, "filters": filters, "port": PORT});
@@ -91,7 +92,7 @@ fn functions_and_instances_are_listed_with_the_keys_of_a_secret() {
         let data = |key: &str| json!({"aws_access_key_id": KEYS[0].1, "aws_secret_access_key": key});
         let object = json!({"metadata": {"name": "aws"}, "stringData": data(KEYS[1].1)});
         cluster.create("/api/v1", "gloo-system", "secrets", object).await;
-        daemon.until_functions("shop", ["echo"]).await;
+        daemon.until_functions("shop", ["echo", "price"]).await;
         until_called(&daemon, 200).await;
         for (name, answers) in [("web", "own"), ("other", "other")] {
             daemon.until_functions(name, ["sail"]).await;
