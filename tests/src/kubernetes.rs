@@ -267,10 +267,15 @@ impl Cluster {
 
     /// Applies the published definition of `Upstream`, and waits until the server serves it.
     pub async fn define_upstreams(&self) {
+        self.define_upstreams_with(|text| text).await;
+    }
+
+    /// The same, of the definition as `changed` makes it.
+    pub async fn define_upstreams_with(&self, changed: impl FnOnce(String) -> String) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/kubernetes/crds/gloo.solo.io_upstreams.yaml");
         let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/upstreams.gloo.solo.io";
-        self.apply(path, &text).await.unwrap_or_else(|error| panic!("the kind of Upstreams: {error}"));
+        self.apply(path, &changed(text)).await.unwrap_or_else(|error| panic!("the kind of Upstreams: {error}"));
         let path = "/apis/gloo.solo.io/v1/upstreams";
         self.server.until("the kind is served", || self.get(path)).await;
     }

@@ -267,6 +267,28 @@ done
 "#;
 
 #[test]
+fn a_definition_without_statuses_is_no_failure_and_said() {
+    network::within(|network| async move {
+        let cluster = cluster(&network).await;
+        // As Gloo defines it.
+        cluster.define_upstreams_with(|text| text.replace("subresources:\n      status: {}\n", "")).await;
+        let _ship = service("argo", ADDRESSES[1]).await;
+        apply(&cluster, "argo", hosts(ADDRESSES[1], PORT)).await.unwrap();
+        let daemon = daemon(&network, &cluster).await;
+        daemon.until_functions("argo", ["sail"]).await;
+        wait::until("the source says why it writes no status", wait::START, || async {
+            let sources = http::get(&format!("{}/api/v1/sources", daemon.admin)).await?;
+            let items = sources["items"].as_array().cloned().unwrap_or_default();
+            let source = items.into_iter().find(|one| one["source"] == "static=kubernetes=test").unwrap_or_default();
+            let part = source["failingParts"]["status"]["message"].as_str().unwrap_or_default();
+            let said = part.contains("has no status subresource") && source["state"] == "ok";
+            if said { Ok(()) } else { Err(source.to_string()) }
+        })
+        .await;
+    });
+}
+
+#[test]
 fn what_a_secret_holds_reaches_calls_and_so_does_its_change() {
     network::within(|network| async move {
         let cluster = cluster(&network).await;

@@ -8,7 +8,7 @@ use catalog::Snapshot;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::json;
@@ -50,6 +50,14 @@ struct Due {
     key: Key,
     verdict: Arc<Verdict>,
     status: Status,
+}
+
+/// Why a status could not be written.
+enum Unwritten {
+    /// Others may be.
+    OfOne(String),
+    /// None can be now.
+    OfAll(String),
 }
 
 /// What was written last: about which writing of the resource, and what.
@@ -117,7 +125,11 @@ impl Writer<'_> {
         while let Some((Due { key, verdict, status }, outcome)) = writes.next().await {
             match outcome {
                 Ok(()) => _ = written.insert(key, (verdict.version.clone(), status)),
-                Err(cause) => failure = Some(cause),
+                Err(Unwritten::OfAll(cause)) => {
+                    failure = Some(cause);
+                    break;
+                }
+                Err(Unwritten::OfOne(cause)) => failure = Some(cause),
             }
         }
         drop(writes);
@@ -126,14 +138,15 @@ impl Writer<'_> {
         all
     }
 
-    fn attempt(&self, due: Due) -> BoxFuture<'_, (Due, Result<(), String>)> {
+    fn attempt(&self, due: Due) -> BoxFuture<'_, (Due, Result<(), Unwritten>)> {
         Box::pin(async move {
             // It may be somebody else's turn by now.
-            let outcome = match self.until() {
-                Some(until) => self.write(&due.verdict, &due.status, until).await,
-                None => Err("the Lease was lost".to_owned()),
+            let Some(until) = self.until() else {
+                return (due, Err(Unwritten::OfAll("the Lease was lost".to_owned())));
             };
-            (due, outcome)
+            let until = until.min(Instant::now() + limits::ANSWER);
+            let outcome = timeout_at(until, self.write(&due.verdict, &due.status)).await;
+            (due, outcome.unwrap_or_else(|_| Err(Unwritten::OfOne("no answer in time".to_owned()))))
         })
     }
 
@@ -142,7 +155,7 @@ impl Writer<'_> {
         self.holds.borrow().filter(|until| *until > Instant::now())
     }
 
-    async fn write(&self, verdict: &Verdict, status: &Status, until: Instant) -> Result<(), String> {
+    async fn write(&self, verdict: &Verdict, status: &Status) -> Result<(), Unwritten> {
         let resource = verdict.kind.resource();
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &verdict.namespace, &resource);
         let patch = json!({
@@ -151,14 +164,21 @@ impl Writer<'_> {
             "status": {"statuses": {&*self.reporter: status}},
         });
         let parameters = PatchParams::apply(&format!("{REPORTER}-{}", self.reporter)).force();
-        let (name, patch) = (&verdict.name, Patch::Apply(&patch));
-        let until = until.min(Instant::now() + limits::ANSWER);
-        match timeout_at(until, api.patch_status(name, &parameters, &patch)).await {
-            Ok(Ok(_)) => Ok(()),
-            // It was deleted meanwhile.
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
-            Ok(Err(error)) => Err(cause(&error)),
-            Err(_) => Err("no answer in time".to_owned()),
+        match api.patch_status(&verdict.name, &parameters, &Patch::Apply(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                let of_it = ListParams::default().fields(&format!("metadata.name={}", verdict.name));
+                let found = api.list_metadata(&of_it).await.map_err(|error| Unwritten::OfOne(cause(&error)))?;
+                match found.items.is_empty() {
+                    // It was deleted meanwhile.
+                    true => Ok(()),
+                    false => Err(Unwritten::OfAll(format!(
+                        "the definition of {} in this cluster has no status subresource, so none is written; Portolan's own has one",
+                        verdict.kind.name()
+                    ))),
+                }
+            }
+            Err(error) => Err(Unwritten::OfOne(cause(&error))),
         }
     }
 }
