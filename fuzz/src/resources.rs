@@ -5,10 +5,12 @@ use discovery::fuzzing::{resource_of_cluster, resources_of_file};
 /// Reads a file, and an object of a cluster. Read twice it says the same; each complaint has its place in the file and says something, and
 /// what is refused has one; the one resource of a file comes to the same in a cluster.
 pub fn resources(bytes: &[u8]) {
-    let of_cluster = resource_of_cluster(bytes);
-    assert_eq!(of_cluster, resource_of_cluster(bytes), "read twice, an object says two things");
-    if let Some((None, remarks)) = &of_cluster {
-        assert!(remarks.iter().any(|remark| !remark.is_empty()), "it is refused, and nobody says why");
+    for confined in [true, false] {
+        let of_cluster = resource_of_cluster(bytes, confined);
+        assert_eq!(of_cluster, resource_of_cluster(bytes, confined), "read twice, an object says two things");
+        if let Some((None, remarks)) = &of_cluster {
+            assert!(remarks.iter().any(|remark| !remark.is_empty()), "it is refused, and nobody says why");
+        }
     }
     let Ok(text) = str::from_utf8(bytes) else { return };
     let (found, complaints) = resources_of_file(text);
@@ -23,7 +25,8 @@ pub fn resources(bytes: &[u8]) {
         assert!((1..=lines).contains(&complaint.line) && complaint.column > 0, "{complaint} is not in the file");
         assert!(!complaint.message.is_empty());
     }
-    if let ([found], [], Some((of_cluster, remarks))) = (found.as_slice(), complaints.as_slice(), of_cluster) {
+    let as_written = resource_of_cluster(bytes, false);
+    if let ([found], [], Some((of_cluster, remarks))) = (found.as_slice(), complaints.as_slice(), as_written) {
         assert_eq!(Some(found), of_cluster.as_ref(), "a file and a cluster differ: {remarks:?}");
     }
 }

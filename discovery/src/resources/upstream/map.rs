@@ -1,6 +1,6 @@
 //! What an `Upstream` says, as an upstream of the catalog.
 
-use catalog::model::{Protocol, Tls, UpstreamSpec};
+use catalog::model::{Home, Protocol, Tls, UpstreamSpec};
 
 use super::services::ServiceSpec;
 use super::types::{AwsEc2, Consul, Kube, LambdaFunction, Spec, Static, TagFilter};
@@ -63,6 +63,7 @@ pub(super) fn described(
             .secret_ref
             .as_ref()
             .map(|secret| named(secret, namespace, around, field, &["awsEc2", "secretRef"], remarks));
+        made.protocol = made.tls.as_ref().map(|_| Protocol::Https);
         let who = Who { secret, role: ec2.role_arn.clone() };
         cloud = Some(Cloud { who, region: ec2.region.clone(), what: What::Instances(chosen(ec2)) });
     }
@@ -79,6 +80,10 @@ pub(super) fn described(
         }
     }
     let Metadata { key, name, namespace, .. } = metadata;
+    // What it is called by another name, or changes, is where that is.
+    if around.cluster.is_some() && like.is_none() {
+        made.home = namespace.clone().map(|namespace| Home { namespace, discovery: None });
+    }
     Target { key, name, namespace, spec: made, hosts, like, cloud }
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Annotations {
     /// `h2_service`.
     http2: Option<bool>,
     ssl: Vec<Ssl>,
-    /// `sslService.oneWayTls`: no certificate of ours is shown.
-    one_way: bool,
+    /// `sslService.oneWayTls`, of one port or of all: whether no certificate of ours is shown.
+    one_way: Option<(Option<u16>, bool)>,
     config: Overlay,
     /// Whether `upstream_config` changes fields of what is known, not the whole of it.
     deep: bool,
@@ -76,7 +76,8 @@ impl Annotations {
     }
 
     fn gloo(&mut self, name: &str, value: &str, namespace: &str, scope: &Scope) -> Result<(), Vec<String>> {
-        let flag = || value.parse().map_err(|_| vec![format!("{value:?} is neither true nor false")]);
+        let flag_of = |value: &str| value.parse().map_err(|_| vec![format!("{value:?} is neither true nor false")]);
+        let flag = || flag_of(value);
         match name {
             "discover" => self.discover = flag()?,
             "h2_service" => self.http2 = Some(flag()?),
@@ -96,7 +97,10 @@ impl Annotations {
                 return if remarks.is_empty() { Ok(()) } else { Err(remarks) };
             }
             // By itself it asks for no TLS.
-            "sslService.oneWayTls" => self.one_way = by_port(value).1 == "true",
+            "sslService.oneWayTls" => {
+                let (port, value) = by_port(value);
+                self.one_way = Some((port, flag_of(value)?));
+            }
             "sslService.rootCa" => {
                 let (port, file) = by_port(value);
                 let mut root_ca = Some(file.to_owned());
@@ -130,7 +134,8 @@ impl Annotations {
         let ssl: Vec<_> = self.ssl.iter().filter(|ssl| ssl.port.is_none_or(|of| of == port)).collect();
         let secret = ssl.iter().find_map(|ssl| ssl.secret.clone());
         let root_ca = ssl.iter().find_map(|ssl| ssl.root_ca.clone()).filter(|_| secret.is_none());
-        let one_way = self.one_way && secret.is_some();
+        let is_one_way = |(of, on): (Option<u16>, bool)| on && of.is_none_or(|of| of == port);
+        let one_way = secret.is_some() && self.one_way.is_some_and(is_one_way);
         let of_services = Tls { root_ca, secret, one_way, ..Tls::default() };
         let tls = match (&self.config.tls, ssl.is_empty()) {
             (None, true) => None,
@@ -250,7 +255,10 @@ mod tests {
         check(&[secret, (ca, "/ca/a.pem")], None, Some(Protocol::Https), Some(held("shop/tls")), &[]);
         let one_way = ("gloo.solo.io/sslService.oneWayTls", "true");
         let shown = Tls { one_way: true, ..held("shop/tls") };
-        check(&[secret, one_way], None, Some(Protocol::Https), Some(shown), &[]);
+        check(&[secret, one_way], None, Some(Protocol::Https), Some(shown.clone()), &[]);
+        check(&[secret, (one_way.0, "443:true")], None, Some(Protocol::Https), Some(shown), &[]);
+        check(&[secret, (one_way.0, "80:true")], None, Some(Protocol::Https), Some(held("shop/tls")), &[]);
+        check(&[secret, (one_way.0, "yes")], None, Some(Protocol::Https), Some(held("shop/tls")), &["neither true"]);
         let config = |namespace: &str| {
             format!(r#"{{"sslConfig": {{"secretRef": {{"name": "mine", "namespace": "{namespace}"}}}}}}"#)
         };

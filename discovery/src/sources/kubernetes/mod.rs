@@ -13,6 +13,7 @@ mod map;
 mod outside;
 mod publish;
 mod scope;
+pub(in crate::sources) mod secret;
 pub(in crate::sources) mod secrets;
 mod selector;
 mod settings;
@@ -47,6 +48,7 @@ pub use self::settings::{Place, at_home};
 use self::config_maps::ConfigMaps;
 use self::knative::Function;
 use self::publish::{Beside, Publisher};
+use self::secret::Holds;
 use self::secrets::Secrets;
 use self::view::{Says, View};
 use self::watch::{Name, Said};
@@ -89,12 +91,18 @@ impl Kubernetes {
         let config_maps = ConfigMaps::new(self.documents.clone(), &self.id.instance);
         let view = View::new(&self.scope, config_maps, prefix.clone());
         let (wanted, wants) = channel::channel(Arc::default());
-        let (known, secrets) = channel::channel(Arc::default());
-        let reader =
-            Secrets { client: client.clone(), config: config.clone(), keyring: self.keyring.clone(), prefix, known };
+        let reader = Secrets {
+            reports,
+            client: client.clone(),
+            config: config.clone(),
+            keyring: self.keyring.clone(),
+            prefix,
+            known: channel::Sender::default(),
+            expected: Some(Holds::Certificate),
+        };
         let hosts = Names::new(self.lookup.clone());
         let config_maps = config_maps::Watches::new(client, config);
-        let beside = Beside { hosts, config_maps, secrets: (wanted, secrets) };
+        let beside = Beside { hosts, config_maps, secrets: wanted };
         let publisher = Publisher::new(reports, names, self.scope.clone(), view, beside);
         tokio::select! {
             ended = publisher.publish(watches) => ended,

@@ -17,7 +17,7 @@ use super::config_maps;
 use super::failing::Failing;
 use super::limits;
 use super::scope::Scope;
-use super::secrets::{Known, SecretName};
+use super::secrets::{self, SecretName};
 use super::view::{View, namespace};
 use super::watch::{Name, Said, kind, tells_of};
 use crate::sources::hosts::{Answer, Names};
@@ -36,8 +36,6 @@ pub(super) const FUNCTIONS: &str = "knative services";
 
 /// The part that reads documents.
 const CONFIG_MAPS: &str = "configmaps";
-/// The part that reads certificates.
-const SECRETS: &str = "secrets";
 
 /// What came of telling of a Service, or of the full list.
 type Acknowledged = (Option<Arc<str>>, Result<Receipt, CatalogError>);
@@ -70,8 +68,8 @@ pub(super) struct Beside {
     pub(super) hosts: Names,
     /// ConfigMaps with documents.
     pub(super) config_maps: config_maps::Watches,
-    /// Secrets with certificates: which are wanted, and what is known of them.
-    pub(super) secrets: (channel::Sender<Arc<BTreeSet<SecretName>>>, channel::Receiver<Arc<Known>>),
+    /// The Secrets with certificates that are wanted.
+    pub(super) secrets: channel::Sender<Arc<BTreeSet<SecretName>>>,
 }
 
 /// How far a run is.
@@ -93,7 +91,7 @@ impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
     pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, view: View, beside: Beside) -> Self {
         // What an earlier run said of them is over.
-        names.iter().map(|name| &**name).chain([CONFIG_MAPS, SECRETS]).for_each(|name| reports.part(name, None));
+        names.iter().map(|name| &**name).chain([CONFIG_MAPS, secrets::PART]).for_each(|name| reports.part(name, None));
         Self {
             reports,
             scope,
@@ -132,7 +130,6 @@ impl<'a> Publisher<'a> {
                 }
                 answer = self.beside.hosts.next() => self.resolved(answer),
                 (config_map, said) = self.beside.config_maps.next() => self.read(&config_map, said),
-                Ok(()) = self.beside.secrets.1.changed() => self.reports.part(SECRETS, self.without_secret()),
                 Some((service, receipt)) = self.on_their_way.next() => self.arrived(service, receipt)?,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.phase = Phase::Due,
                 now = alive.tick() => self.alive(now),
@@ -192,14 +189,6 @@ impl<'a> Publisher<'a> {
     fn read(&mut self, config_map: &Arc<str>, said: Result<Option<ConfigMap>, String>) {
         self.reports.part(CONFIG_MAPS, self.beside.config_maps.failure());
         self.view.take_config_map(config_map, said);
-    }
-
-    /// What is wrong with the first Secret that is of no use.
-    fn without_secret(&mut self) -> Option<String> {
-        let known = self.beside.secrets.1.borrow_and_update();
-        known
-            .iter()
-            .find_map(|((namespace, name), known)| Some(format!("{namespace}/{name}: {}", known.as_ref().err()?)))
     }
 
     /// Says what is left out, and which hosts cannot be resolved.
@@ -264,7 +253,7 @@ impl<'a> Publisher<'a> {
             self.view.take_config_map(&config_map, Err(format!("at most {most} with documents are watched")));
         }
         if let Some(secrets) = self.view.secrets_anew() {
-            self.beside.secrets.0.send_replace(secrets.into());
+            self.beside.secrets.send_replace(secrets.into());
         }
         if self.view.leaves_out_anew() {
             self.leave_out();

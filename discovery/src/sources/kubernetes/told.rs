@@ -13,6 +13,9 @@ use serde::de::DeserializeOwned;
 use super::map::key;
 use super::steady;
 
+/// Why nothing is known where the server says that there is no such kind.
+pub(super) const UNKNOWN: &str = "the server knows no such kind of objects";
+
 /// What is told.
 pub(in crate::sources) enum Told<K> {
     There(K),
@@ -77,7 +80,8 @@ where
         stream::iter(match told {
             Told::There(object) => Some(Ok(Some(object))),
             Told::Listed(keys) if !keys.is_empty() => None,
-            Told::Gone(_) | Told::Listed(_) | Told::Unknown => Some(Ok(None)),
+            Told::Gone(_) | Told::Listed(_) => Some(Ok(None)),
+            Told::Unknown => Some(Err(UNKNOWN.to_owned())),
             Told::Failed(fault) => Some(Err(fault.cause)),
         })
     });

@@ -73,7 +73,7 @@ where
         }
         Told::Gone(key) => Said::Change(Box::new(move |view| P::put(None, &key, view))),
         Told::Listed(keys) => Said::Listed(gone::<P>(name.clone(), keys)),
-        Told::Unknown => Said::Failed("the server knows no such kind of objects".to_owned()),
+        Told::Unknown => Said::Failed(told::UNKNOWN.to_owned()),
         Told::Failed(fault) => Said::Failed(fault.cause),
     }
 }

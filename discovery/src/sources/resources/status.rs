@@ -95,7 +95,8 @@ impl Writer<'_> {
     }
 
     fn want_secrets(&self, verdicts: &Verdicts) {
-        let names: BTreeSet<_> = verdicts.values().flat_map(|verdict| verdict.secrets.iter().cloned()).collect();
+        let names: BTreeSet<_> =
+            verdicts.values().flat_map(|verdict| verdict.secrets.iter().map(|(name, _)| name.clone())).collect();
         self.wanted.send_if_modified(|wanted| {
             let is_news = **wanted != names;
             if is_news {
@@ -190,9 +191,10 @@ fn status(verdict: &Verdict, snapshot: &Snapshot, known: &Known, failure: Option
     if let Some(like) = verdict.like.as_ref().filter(|like| like.found(snapshot).is_none()) {
         warn(not_found(like));
     }
-    for (namespace, name) in &verdict.secrets {
+    for (secret, holds) in &verdict.secrets {
         // One that was not read yet is not complained about.
-        if let Some(Err(fault)) = known.get(&(namespace.clone(), name.clone())) {
+        if let Some(fault) = known.get(secret).and_then(|known| holds.lacks(known)) {
+            let (namespace, name) = secret;
             warn(format!("the Secret {namespace}/{name}: {fault}"));
         }
     }
@@ -211,6 +213,7 @@ fn not_found(like: &Like) -> String {
 mod tests {
     use super::*;
     use crate::resources::status::State;
+    use crate::sources::kubernetes::secret::Holds;
     use crate::sources::resources::kinds::UPSTREAM;
 
     #[test]
@@ -231,20 +234,26 @@ mod tests {
             version: "1".into(),
             remarks: Vec::new(),
             like: Some(like),
-            secrets: vec![secret.clone()],
+            secrets: vec![(secret.clone(), Holds::Certificate)],
             said: None,
         };
-        let check = |like: bool, known: Option<Result<(), String>>, failure: Option<&str>, wanted: &str| {
+        let check = |like: bool, known: Option<Result<Holds, String>>, failure: Option<&str>, wanted: &str| {
             let verdict = Verdict { like: verdict.like.clone().filter(|_| like), ..verdict.clone() };
             let known = known.map(|known| (secret.clone(), known)).into_iter().collect();
             let status = status(&verdict, &Snapshot::default(), &known, failure.map(str::to_owned).as_ref());
             assert_eq!(format!("{:?} {}", status.state, status.reason), wanted);
         };
         check(false, None, None, "Accepted ");
-        check(false, Some(Ok(())), None, "Accepted ");
+        check(false, Some(Ok(Holds::Certificate)), None, "Accepted ");
+        check(
+            false,
+            Some(Ok(Holds::Keys)),
+            None,
+            "Warning the Secret shop/pets: holds keys of AWS, and none of tls.crt, tls.key and ca.crt",
+        );
         check(false, Some(Err("there is none".into())), None, "Warning the Secret shop/pets: there is none");
         check(true, None, None, "Warning the source consul lists no pets yet");
-        check(false, Some(Ok(())), Some("no answer"), "Warning no answer");
+        check(false, Some(Ok(Holds::Certificate)), Some("no answer"), "Warning no answer");
         assert_eq!(State::default(), State::Pending);
     }
 }

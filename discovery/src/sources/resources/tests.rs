@@ -10,6 +10,7 @@ use super::kinds::UPSTREAM;
 use super::view::View;
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
+use crate::sources::kubernetes::secret::Holds;
 
 fn upstream(name: &str, spec: Value) -> DynamicObject {
     let metadata = json!({"name": name, "namespace": "shop", "resourceVersion": "1", "unheardOf": true});
@@ -71,7 +72,7 @@ fn each_has_a_verdict_with_what_it_refers_to() {
     view.put(&UPSTREAM, &upstream("a", json!({"kube": kube, "sslConfig": tls})));
     view.put(&UPSTREAM, &upstream("b", json!({"kube": {"serviceName": "pets"}})));
     let verdicts: Vec<_> = view.verdicts().values().collect();
-    assert_eq!(verdicts[0].secrets, [("shop".to_owned(), "tls".to_owned())]);
+    assert_eq!(verdicts[0].secrets, [(("shop".to_owned(), "tls".to_owned()), Holds::Certificate)]);
     assert_eq!(&*verdicts[0].like.as_ref().unwrap().key, "shop/pets:80");
     assert_eq!(verdicts[0].said, Some(Status { reported_by: "portolan".into(), ..Status::of(&[]) }));
     let messages: Vec<_> = verdicts[1].remarks.iter().map(|remark| remark.message.as_str()).collect();

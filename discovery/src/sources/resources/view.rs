@@ -11,6 +11,7 @@ use crate::resources::fields::{Remark, Remarks, Severity};
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
 use crate::sources::hosts::{Like, Target, Written};
+use crate::sources::kubernetes::secret::Holds;
 use crate::sources::kubernetes::secrets::SecretName;
 use crate::sources::kubernetes::told::key_of;
 use crate::sources::kubernetes::view::namespace;
@@ -27,7 +28,8 @@ pub(super) struct Verdict {
     pub(super) remarks: Vec<Remark>,
     /// The upstream that it stands for.
     pub(super) like: Option<Like>,
-    pub(super) secrets: Vec<SecretName>,
+    /// The Secrets that it names, and what each is to hold.
+    pub(super) secrets: Vec<(SecretName, Holds)>,
     /// What we have said in it.
     pub(super) said: Option<Status>,
 }
@@ -131,14 +133,15 @@ impl View {
     }
 
     /// The Secrets whose contents are taken under names of the keyring.
-    fn secrets(&self, target: &Target) -> Vec<SecretName> {
+    fn secrets(&self, target: &Target) -> Vec<(SecretName, Holds)> {
         let prefix = self.around.secrets.as_deref().unwrap_or_default();
         let tls = target.spec.tls.as_ref().and_then(|tls| tls.secret.as_deref());
         // Of one that only an earlier run has read, its identity begins with the Secret.
         let held = || target.spec.aws.as_ref()?.identity.split(' ').next();
         let aws = target.cloud.as_ref().map_or_else(held, |cloud| cloud.who.secret.as_deref());
         let named = |name: &str| name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/').map(owned);
-        [tls, aws].into_iter().flatten().filter_map(named).collect()
+        let of = |name: Option<&str>, holds| name.and_then(named).map(|name| (name, holds));
+        [of(tls, Holds::Certificate), of(aws, Holds::Keys)].into_iter().flatten().collect()
     }
 }
 

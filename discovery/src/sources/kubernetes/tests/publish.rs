@@ -78,7 +78,7 @@ async fn play(bench: &Bench, script: impl AsyncFnOnce(Cluster)) -> Option<Source
     let beside = Beside {
         hosts: hosts::Names::new(hosts::system()),
         config_maps: config_maps::Watches::new(nobody(), Config::default()),
-        secrets: (channel::channel(Arc::default()).0, channel::channel(Arc::default()).1),
+        secrets: channel::Sender::default(),
     };
     let view = View::new(&scope, none, "s".into());
     let run = Publisher::new(&reports, names.into(), scope, view, beside).publish(ReceiverStream::new(said));
