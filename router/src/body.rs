@@ -74,7 +74,10 @@ impl http_body::Body for Body {
             },
             Self::Incoming(incoming) => poll(incoming, cx),
             Self::Uploaded(incoming, upload) => {
-                upload.hear(poll(incoming, cx).map(Option::transpose)).map(Result::transpose)
+                let piece = poll(incoming, cx).map(Option::transpose);
+                // Where its length is known nobody asks for what comes after the last piece.
+                let is_last = |piece: &Option<_>| piece.is_none() || http_body::Body::is_end_stream(incoming);
+                upload.hear(piece, is_last).map(Result::transpose)
             }
             Self::Leased(incoming, lease) => {
                 let frame = ready!(poll(incoming, cx));
@@ -149,7 +152,7 @@ impl Mapped {
             };
             let stepped = step(&mut self.inner, &mut **map, &mut self.out, cx);
             let over = match &self.upload {
-                Some(upload) => upload.hear(stepped),
+                Some(upload) => upload.hear(stepped, |over| *over),
                 None => stepped,
             };
             if ready!(over)? {

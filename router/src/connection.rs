@@ -39,7 +39,7 @@ pub(crate) struct Caller {
     waits_since: Cell<u32>,
     /// For how many sweeps it may wait.
     patience: Cell<u32>,
-    /// Whether it may be sending what nobody reads: it has sent no request yet, or one with a body.
+    /// Whether it may be sending what nobody reads: it has sent no request yet, or one whose body was not read to its end.
     sends: Cell<bool>,
     /// When the last of its requests must be over.
     until: Cell<Option<Instant>>,
@@ -83,6 +83,11 @@ impl Caller {
     pub(crate) fn end(&self) {
         self.requests.update(|n| n - 1);
         self.waits_since.set(self.worker.sweeps.get());
+    }
+
+    /// The body of its last request was read to its end.
+    pub(crate) fn was_read(&self) {
+        self.sends.set(false);
     }
 
     /// Its connection is to be closed. Whether to wait until it has closed it too: for [`limits::LINGER_SWEEPS`].

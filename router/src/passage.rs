@@ -196,10 +196,18 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Hears of the next piece of it. A problem stays here: the upstream's connection would make another of it.
-    pub(crate) fn hear<T>(&self, piece: Poll<Result<T, BodyError>>) -> Poll<Result<T, BodyError>> {
+    /// Hears of the next piece of it, and whether that is the last. A problem stays here: the upstream's connection would make another
+    /// of it.
+    pub(crate) fn hear<T>(
+        &self,
+        piece: Poll<Result<T, BodyError>>,
+        is_last: impl FnOnce(&T) -> bool,
+    ) -> Poll<Result<T, BodyError>> {
         self.awaited.set(piece.is_pending());
         let piece = ready!(piece);
+        if piece.as_ref().is_ok_and(is_last) {
+            self.caller.was_read();
+        }
         if let Some(life) = &self.life {
             let now = Instant::now();
             life.set(now);

@@ -274,7 +274,14 @@ pub(crate) async fn serve(number: usize, common: &Common, listener: TcpListener)
     };
     drop(listener);
     worker.tell(Ending::Finish, |_| true);
-    let drained = async { while connections.join_next().await.is_some() {} };
+    let drained = async {
+        loop {
+            tokio::select! {
+                ended = connections.join_next() => if ended.is_none() { break },
+                _ = sweep.tick() => worker.sweep(),
+            }
+        }
+    };
     if tokio::time::timeout_at(end, drained).await.is_err() {
         tracing::info!(number, "requests were cut off at the end of the grace period");
     }

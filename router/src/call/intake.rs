@@ -88,7 +88,9 @@ pub(super) async fn take(
                 refuse_coded(headers)?;
             }
             let mut collecting = Box::pin(collect(body, limit, bound.collected.share(), json));
-            passage.limit.within(collecting.as_mut()).await.map_err(|_| slow_body())?
+            let taken = passage.limit.within(collecting.as_mut()).await.map_err(|_| slow_body())??;
+            passage.caller.was_read();
+            Ok(taken)
         }
     }
 }

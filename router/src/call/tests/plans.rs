@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 use crate::testing::{Backend, Given, NAMESPACE, Speaks, World, request, run, upstream};
 
@@ -133,6 +135,43 @@ fn stopping_lets_requests_finish_and_then_cuts_them_off() {
             assert_eq!(asked.await.unwrap(), expected);
             assert!(idle.send(request(Method::GET, "/fn/pets/f", &[], "")).await.is_err());
             assert!(tokio::net::TcpStream::connect(address).await.is_err());
+        }
+    });
+}
+
+#[test]
+fn stopping_waits_for_no_caller_that_has_sent_everything() {
+    run(async {
+        let length = "Content-Length: 2\r\n\r\n{}";
+        let chunked = "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+        for (intake, body, within) in [
+            ("json", length, 4),
+            ("json", chunked, 4),
+            ("stream", length, 4),
+            ("stream", chunked, 4),
+            ("map", length, 4),
+            // What nobody reads is waited for, and not for ever.
+            ("none", length, 25),
+        ] {
+            let slow = Backend::serve(Speaks::Http1, |_| async {
+                sleep(Duration::from_secs(3)).await;
+                http::Response::new(http_body_util::Full::<bytes::Bytes>::from("x"))
+            });
+            let slow = slow.await;
+            let world = World::start(&[upstream("pets", slow.address, json!({"intake": intake}))]).await;
+            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            let head = "POST /fn/pets/f HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            while slow.accepted.get() == 0 {
+                tokio::task::yield_now().await;
+            }
+            let began = Instant::now();
+            world.stop(Duration::from_secs(300)).await;
+            let took = began.elapsed().as_secs();
+            assert!((3..=within).contains(&took), "{intake} {body:?} {took}");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('x'), "{answer}");
         }
     });
 }
