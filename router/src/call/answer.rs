@@ -7,6 +7,7 @@ use http::{HeaderMap, Response, StatusCode, header, response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use plugins::{Answer, Finish, Problem, Reason, Reply, Whole};
+use tokio::task::JoinSet;
 
 use super::intake::overloaded;
 use super::{forward, late};
@@ -90,12 +91,19 @@ async fn finished(
     let (body, trailers) = collect(body, limit, &mut share).await?;
     let long = body.len() > limits::READ_IN_PLACE;
     let whole = Whole { head, body, trailers };
-    let answer = match long {
-        false => finish(whole)?,
-        true => tokio::task::spawn_blocking(|| finish(whole))
-            .await
-            .unwrap_or_else(|_| Err(Problem::new(Reason::Internal, "Reading the upstream's answer failed")))?,
+    // The share goes where the answer goes: a caller that leaves gives nothing back that is still held.
+    let read = move || (finish(whole), share);
+    let (answer, mut share) = match long {
+        false => read(),
+        true => {
+            // A set, as it drops what has not begun when its caller leaves.
+            let mut reading = JoinSet::new();
+            reading.spawn_blocking(read);
+            let read = reading.join_next().await.and_then(Result::ok);
+            read.ok_or_else(|| Problem::new(Reason::Internal, "Reading the upstream's answer failed"))?
+        }
     };
+    let answer = answer?;
     match share.change(answer.body().len()) {
         true => Ok(answer.map(|bytes| Body::full(share.hold(bytes)))),
         false => Err(overloaded()),
@@ -124,4 +132,43 @@ async fn collect(mut body: Body, limit: usize, share: &mut Share) -> Result<(Byt
         whole.extend_from_slice(&data);
     }
     Ok((whole.freeze(), trailers))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use futures_util::poll;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::testing::run;
+
+    #[test]
+    fn an_answer_that_is_read_is_counted_though_its_caller_has_left() {
+        run(async {
+            let bytes = 2 * limits::READ_IN_PLACE;
+            let part = Budget::new(bytes, bytes).part(&"pets".into());
+            let (head, ()) = Response::new(()).into_parts();
+            let (begun, has_begun) = mpsc::sync_channel(1);
+            let (go_on, may_end) = mpsc::sync_channel::<()>(1);
+            let finish = Box::new(move |whole: Whole| {
+                begun.send(()).unwrap();
+                // Until the test ends it.
+                _ = may_end.recv();
+                Ok(Response::new(whole.body))
+            });
+            let body = Body::full(vec![b' '; bytes].into());
+            let mut finished = Box::pin(finished(head, body, bytes, part.share(), finish));
+            assert!(matches!(poll!(finished.as_mut()), Poll::Pending));
+            has_begun.recv().unwrap();
+            drop(finished);
+            assert!(!part.share().take(1), "its bytes are still held");
+            drop(go_on);
+            while !part.share().take(bytes) {
+                std::thread::yield_now();
+            }
+        });
+    }
 }
