@@ -9,7 +9,6 @@ use http_body_util::BodyExt;
 use plugins::{Answer, Finish, Problem, Reason, Reply, Whole};
 use tokio::task::JoinSet;
 
-use super::intake::overloaded;
 use super::{forward, late};
 use crate::body::{Body, BodyError, Held};
 use crate::budget::Share;
@@ -63,6 +62,11 @@ pub(super) fn take<'a>(
     })
 }
 
+/// Told apart from a call that was refused: to call again is to run the function again.
+fn no_room() -> Problem {
+    Problem::new(Reason::Overloaded, "The function was called, and there is no room for its answer now")
+}
+
 /// A map's own problem is the answer; anything else is the upstream's connection.
 fn broken(error: BodyError) -> Problem {
     match error.downcast::<Problem>() {
@@ -106,7 +110,7 @@ async fn finished(
     let answer = answer?;
     match share.change(answer.body().len()) {
         true => Ok(answer.map(|bytes| Body::full(share.hold(bytes)))),
-        false => Err(overloaded()),
+        false => Err(no_room()),
     }
 }
 
@@ -124,7 +128,7 @@ async fn collect(mut body: Body, limit: usize, share: &mut Share) -> Result<(Byt
             return Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")));
         }
         if !share.take(data.len()) {
-            return Err(overloaded());
+            return Err(no_room());
         }
         if whole.is_empty() && body.is_end_stream() {
             return Ok((data, trailers));

@@ -121,7 +121,7 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share, json: bool)
     Ok(Taken::Whole { bytes: whole.freeze(), share, json })
 }
 
-pub(super) fn overloaded() -> Problem {
+fn overloaded() -> Problem {
     Problem::new(Reason::Overloaded, "Too many bodies are held at once")
 }
 

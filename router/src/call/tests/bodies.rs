@@ -165,7 +165,9 @@ fn answers_that_are_collected_count_too() {
             held.spawn_local(async move { _ = world.get("/fn/a/f?stop").await });
         }
         settle().await;
-        assert_eq!(world.get("/fn/a/f").await.problem(), "overloaded");
+        let refused = world.get("/fn/a/f").await;
+        assert_eq!(refused.problem(), "overloaded");
+        assert_eq!(refused.json()["detail"], "The function was called, and there is no room for its answer now");
         assert_eq!(world.get("/fn/b/f").await.text(), expected, "one upstream leaves room for the others");
         held.shutdown().await;
         settle().await;
