@@ -1,7 +1,8 @@
 //! A bound function: the caller's payload in, a signed request out; AWS's answer in, the function's out.
 //!
-//! None of the caller's headers reach AWS, where they would be commands, but for that of a [`trace`]. A payload passes unread, both ways, unless an upstream has its
-//! functions sent what API Gateway or a load balancer would send them ([`event`]), or answer as those want it ([`reply`]).
+//! None of the caller's headers reach AWS, where they would be commands, but for that of a [`trace`]. A payload passes unread, both
+//! ways, unless an upstream has its functions sent what API Gateway or a load balancer would send them ([`event`]), or answer as those
+//! want it ([`reply`]).
 
 mod answer;
 mod event;

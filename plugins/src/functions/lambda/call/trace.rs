@@ -11,10 +11,22 @@ pub(super) static X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-
 /// The same as W3C Trace Context writes it.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What AWS is told of it, for a caller that is in a trace.
+/// What AWS is told of it, for a caller that is in a trace. A header of X-Ray's that says no more than `Root` is what a load balancer
+/// gives to any request: a trace that the caller itself is in goes first.
 pub(super) fn of(headers: &HeaderMap) -> Option<HeaderValue> {
-    let theirs = headers.get(&X_AMZN_TRACE_ID).filter(|value| value.len() <= MAX_TRACE && value.to_str().is_ok());
-    theirs.cloned().or_else(|| as_x_ray_writes_it(headers.get(&TRACEPARENT)?.to_str().ok()?))
+    let theirs = headers.get(&X_AMZN_TRACE_ID).filter(|value| value.len() <= MAX_TRACE);
+    let theirs = theirs.and_then(|value| Some((value, value.to_str().ok()?)));
+    let w3c = || as_x_ray_writes_it(headers.get(&TRACEPARENT)?.to_str().ok()?);
+    match theirs {
+        Some((value, text)) if text.split(';').any(says_more) => Some(value.clone()),
+        theirs => w3c().or_else(|| theirs.map(|(value, _)| value.clone())),
+    }
+}
+
+/// Whether a part of a trace says where in it the caller is, or whether it is recorded.
+fn says_more(part: &str) -> bool {
+    let part = part.trim();
+    part.starts_with("Parent=") || part.starts_with("Sampled=")
 }
 
 /// `00-{trace}-{parent}-{flags}`; a later version may say more after that.
@@ -49,8 +61,19 @@ mod tests {
         assert_eq!(check(&[("traceparent", W3C)]).as_deref(), Some(X_RAY));
         assert_eq!(check(&[("traceparent", &W3C.replace("-01", "-02"))]), Some(X_RAY.replace("d=1", "d=0")));
         assert_eq!(check(&[("traceparent", &format!("cc{}-more-of-it", &W3C[2..]))]).as_deref(), Some(X_RAY));
-        let theirs = ("x-amzn-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Lineage=a:1");
-        assert_eq!(check(&[("traceparent", W3C), theirs]).as_deref(), Some(theirs.1));
+        const ROOT: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700";
+        for (more, w3c, expected) in [
+            (";Parent=53995c3f42cd8ad8", W3C, None),
+            ("; Sampled=0", W3C, None),
+            (";Lineage=a:1", W3C, Some(X_RAY)),
+            ("", W3C, Some(X_RAY)),
+            ("", "odd", None),
+        ] {
+            let theirs = format!("{ROOT}{more}");
+            let got = check(&[("traceparent", w3c), ("x-amzn-trace-id", &theirs)]);
+            assert_eq!(got.as_deref(), Some(expected.unwrap_or(&theirs)), "{theirs} {w3c}");
+        }
+        assert_eq!(check(&[("x-amzn-trace-id", ROOT)]).as_deref(), Some(ROOT));
         assert_eq!(check(&[("x-amzn-trace-id", &"x".repeat(MAX_TRACE + 1))]), None);
         for odd in ["", "00", "ff-", "ä", "00-4efaaf4d1e8720b39541901950019ee5-53995c3f42cd8ad8"] {
             assert_eq!(check(&[("traceparent", odd)]), None, "{odd}");
