@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use catalog::model::Digest;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
@@ -22,6 +23,14 @@ pub struct Certificate {
     pub(crate) trusts: Option<Arc<WebPkiServerVerifier>>,
     /// Shown where the server asks for it, where there is one.
     pub(crate) shows: Option<Arc<CertifiedKey>>,
+    /// Of what it was read from.
+    digest: Digest,
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
 }
 
 impl fmt::Debug for Certificate {
@@ -47,7 +56,11 @@ impl Certificate {
         let trusts = authorities.map(trusted).transpose()?;
         match shows.is_none() && trusts.is_none() {
             true => Err(NotACertificate("data", "has none of tls.crt, tls.key and ca.crt".into())),
-            false => Ok(Self { trusts, shows }),
+            false => {
+                // None of them can be empty: the same as one that is not there.
+                let digest = Digest::of([chain, key, authorities].map(Option::unwrap_or_default));
+                Ok(Self { trusts, shows, digest })
+            }
         }
     }
 }
@@ -106,6 +119,16 @@ mod tests {
         check([Some(CERTIFICATE), Some(b"hidden"), None], "tls.key: is no key in PEM");
         check([Some(b"hidden"), Some(KEY), None], "tls.crt: there is no certificate in it");
         check([None, None, Some(KEY)], "ca.crt: there is no certificate in it");
+    }
+
+    #[test]
+    fn the_same_content_is_the_same_certificate() {
+        let read = |chain, key, authorities| Certificate::read(chain, key, authorities).unwrap();
+        let one = read(Some(CERTIFICATE), Some(KEY), None);
+        assert!(one == read(Some(CERTIFICATE), Some(KEY), None));
+        assert!(one != read(Some(CERTIFICATE), Some(KEY), Some(CERTIFICATE)));
+        assert!(one != read(None, None, Some(CERTIFICATE)));
+        assert!(one != read(Some(CERTIFICATE), Some(&[KEY, b"\n"].concat()), None));
     }
 
     #[test]

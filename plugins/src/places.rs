@@ -51,10 +51,14 @@ impl<T> Place<T> {
     pub fn now(&self) -> Option<Arc<T>> {
         self.0.load_full()
     }
+}
 
-    /// Puts `value` in the place of what there was.
+impl<T: PartialEq> Place<T> {
+    /// Puts `value` in the place of what there was. What equals that is nothing new: the pointer to it stays the same.
     pub fn put(&self, value: Option<T>) {
-        self.0.store(value.map(Arc::new));
+        if self.0.load().as_deref() != value.as_ref() {
+            self.0.store(value.map(Arc::new));
+        }
     }
 }
 

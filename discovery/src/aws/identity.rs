@@ -147,9 +147,7 @@ impl Identity {
         loop {
             let doubted = self.doubts.notified();
             let keys = self.keys().await.ok();
-            if ring.now() != keys {
-                ring.put(keys.as_deref().cloned());
-            }
+            ring.put(keys.as_deref().cloned());
             tokio::select! {
                 () = sleep_until(self.next()) => {}
                 () = doubted => {}
