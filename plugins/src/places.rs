@@ -13,13 +13,14 @@ pub struct Places<T>(Arc<Mutex<ByName<T>>>);
 type ByName<T> = HashMap<Box<str>, Arc<Place<T>>>;
 
 impl<T> Places<T> {
-    /// The place of what is called `name`, whether or not there is anything yet.
+    /// The place of what is called `name`, whether or not there is anything yet. Places with nothing that nobody holds are forgotten.
     pub fn place(&self, name: &str) -> Arc<Place<T>> {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match places.get(name) {
-            Some(place) => place.clone(),
-            None => places.entry(name.into()).or_default().clone(),
+        if let Some(place) = places.get(name) {
+            return place.clone();
         }
+        places.retain(|_, place| Arc::strong_count(place) > 1 || place.now().is_some());
+        places.entry(name.into()).or_default().clone()
     }
 }
 
@@ -88,5 +89,23 @@ mod tests {
         assert!(!format!("{all:?} {place:?}").contains("hidden"));
         all.place("a").put(None);
         assert_eq!(place.now(), None);
+    }
+
+    #[test]
+    fn a_place_with_nothing_that_nobody_holds_is_forgotten() {
+        let all = Places::default();
+        let held = all.place("held");
+        all.place("filled").put(Some(1));
+        for name in ["a", "b", "c"] {
+            all.place(name).put(Some(2));
+            all.place(name).put(None);
+        }
+        all.place("d");
+        held.put(Some(3));
+        assert_eq!(["held", "filled"].map(|name| all.place(name).now().as_deref().copied()), [Some(3), Some(1)]);
+        let places = all.0.lock().unwrap();
+        let mut left: Vec<&str> = places.keys().map(|name| &**name).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["d", "filled", "held"]);
     }
 }
