@@ -55,7 +55,7 @@ pub(super) fn described(
             .as_ref()
             .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
         let who = Who { secret, role: aws.role_arn.clone() };
-        let given = aws.lambda_functions.iter().filter_map(given).collect();
+        let given = aws.lambda_functions.iter().map(given).collect();
         cloud = Some(Cloud { who, region: aws.region.clone(), what: What::Functions(given) });
     }
     if let Some(ec2) = &spec.aws_ec2 {
@@ -141,9 +141,9 @@ fn of_consul(consul: &Consul, made: &mut UpstreamSpec) -> Like {
     }
 }
 
-fn given(function: &LambdaFunction) -> Option<Given> {
+fn given(function: &LambdaFunction) -> Given {
     let LambdaFunction { logical_name, lambda_function_name, qualifier } = function;
-    Given::new(logical_name.as_ref().unwrap_or(lambda_function_name), lambda_function_name, qualifier.as_deref())
+    Given::new(logical_name.as_deref(), lambda_function_name, qualifier.as_deref())
 }
 
 fn chosen(ec2: &AwsEc2) -> Chosen {

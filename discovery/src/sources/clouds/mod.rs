@@ -45,7 +45,7 @@ pub(crate) struct Cloud {
 /// What is listed there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum What {
-    /// Functions of Lambda, some of them under other names, too.
+    /// Functions of Lambda, and those of them that are named.
     Functions(Vec<Given>),
     /// Instances of EC2, as hosts.
     Instances(Chosen),
@@ -106,7 +106,7 @@ impl Clouds {
     /// The upstream of the source `aws` that `target` is by its name, where it asks for nothing else.
     fn discovered(&self, target: &Target, cloud: &Cloud) -> Option<Like> {
         let name = lambda::named("", &cloud.region);
-        let is_it = cloud.what == What::Functions(Vec::new())
+        let is_it = matches!(&cloud.what, What::Functions(given) if !given.iter().any(Given::names))
             && cloud.who == Who::default()
             && target.name == name
             && target.namespace.as_deref().is_none_or(|namespace| namespace == &*self.namespace)

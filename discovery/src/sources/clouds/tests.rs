@@ -262,7 +262,7 @@ async fn without_a_secret_it_is_the_daemon_that_asks() {
     let written = [
         target("aws-eu-west-1", None, None, FUNCTIONS),
         target("role", None, Some(ROLE), FUNCTIONS),
-        target("given", None, None, What::Functions(Given::new("price", "f", None).into_iter().collect())),
+        target("given", None, None, What::Functions(vec![Given::new(Some("price"), "f", None)])),
         off,
         wrong,
     ];
