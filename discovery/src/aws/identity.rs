@@ -159,9 +159,10 @@ impl Identity {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Instant {
+    /// When to look at the keys again. While others get them it is past the time for that.
+    pub(super) fn next(&self) -> Instant {
         let (now, kept) = (Instant::now(), self.kept());
-        let due = kept.due.unwrap_or(now);
+        let due = kept.due.filter(|due| *due > now).unwrap_or(now + limits::RENEWING);
         let ends = kept.good().and_then(|keys| keys.expires).map(|end| now + remaining(end));
         ends.map_or(due, |ends| due.min(ends)).max(now + Duration::from_millis(1))
     }

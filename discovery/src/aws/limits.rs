@@ -33,6 +33,8 @@ pub(crate) const BEFORE_THE_END: Duration = Duration::from_secs(300);
 pub(crate) const READ_AGAIN: Duration = Duration::from_secs(300);
 /// How soon keys that AWS refused are read again at the earliest.
 pub(crate) const DOUBTED: Duration = Duration::from_secs(10);
+/// How soon whoever keeps keys looks again while others get them.
+pub(crate) const RENEWING: Duration = Duration::from_secs(1);
 /// Waits after keys could not be got.
 pub(crate) const KEYS_BACKOFF: Backoff = Backoff { first: Duration::from_secs(2), most: Duration::from_secs(60) };
 

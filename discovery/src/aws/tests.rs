@@ -294,7 +294,10 @@ async fn nobody_waits_for_new_keys_whose_old_ones_are_good() {
     tokio::select! {
         biased;
         _ = first => panic!("nobody has given it any"),
-        keys = second => assert_eq!(keys.unwrap().id, "FIRST"),
+        keys = second => {
+            assert_eq!(keys.unwrap().id, "FIRST");
+            assert_eq!(identity.next(), Instant::now() + limits::RENEWING, "nobody looks all the time, either");
+        }
     }
 }
 
