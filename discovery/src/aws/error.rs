@@ -57,6 +57,11 @@ impl AwsError {
         Self::new(act, trouble, text)
     }
 
+    /// What failed, and why, where the source's state is shown.
+    pub(crate) fn told(&self) -> String {
+        format!("{}: {self}", self.act)
+    }
+
     /// Whether it may go by itself when the same is simply asked again.
     pub fn may_pass(&self) -> bool {
         matches!(self.trouble, Trouble::Throttled | Trouble::Away | Trouble::Unreadable)

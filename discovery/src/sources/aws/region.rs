@@ -151,7 +151,7 @@ impl Watch<'_> {
                     tracing::warn!(place = %self.key, %error, act = %error.act, "aws.list_failed");
                 }
                 self.list_at = Instant::now() + wait;
-                self.told.reports.part(self.key, Some(SourceError::from(error.clone()).to_string()));
+                self.told.reports.part(self.key, Some(error.told()));
                 self.told.standing.send_modify(|standing| standing.fails(self.key, &error));
             }
         }
@@ -273,9 +273,7 @@ impl Watch<'_> {
 
     /// Shows that one call fails in this place, or does no more.
     fn show(&self, action: &str, error: Option<&AwsError>) {
-        self.told
-            .reports
-            .part(&format!("{} {action}", self.key), error.map(|error| SourceError::from(error.clone()).to_string()));
+        self.told.reports.part(&format!("{} {action}", self.key), error.map(AwsError::told));
     }
 
     /// Tells the catalog all that is known.

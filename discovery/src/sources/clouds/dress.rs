@@ -123,7 +123,7 @@ impl<'a> Dresser<'a> {
                 }
             };
             if let Some(error) = standing.fault(&key) {
-                failing.insert(target.key.clone(), format!("{}: {error}", error.act));
+                failing.insert(target.key.clone(), error.told());
             }
         }
         let left_out = standing.left_out().into_iter().chain(nowhere).chain(raw.left_out.iter().cloned()).collect();

@@ -169,7 +169,7 @@ impl Pollers {
                                 if standing.borrow().fault(&key).is_none() {
                                     tracing::warn!(place = %key, act = %error.act, %error, "ec2.region_failed");
                                 }
-                                reports.part(&key, Some(format!("{}: {error}", error.act)));
+                                reports.part(&key, Some(error.told()));
                                 standing.send_modify(|standing| standing.fails(&key, &error));
                             }
                         }

@@ -88,7 +88,7 @@ impl<'a> Publisher<'a> {
             }
             Err(error) => {
                 let (is_new, name) = (part.failure.replace(error.clone()).is_none(), part.name.clone());
-                self.reports.part(&name, Some(SourceError::from(error.clone()).to_string()));
+                self.reports.part(&name, Some(error.told()));
                 // Nothing can be read any more: the source as a whole fails.
                 if self.parts.iter().all(|part| part.failure.is_some()) {
                     return Err(error.into());
