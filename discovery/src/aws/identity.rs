@@ -100,7 +100,7 @@ impl Identity {
             };
             // Somebody may have got them meanwhile.
             if self.kept().is_due() {
-                self.renew().await;
+                while !self.renew().await {}
             }
             drop(turn);
         }
@@ -109,12 +109,18 @@ impl Identity {
         kept.good().ok_or_else(|| kept.error.clone().unwrap_or_else(nothing))
     }
 
-    async fn renew(&self) {
+    /// Gets keys anew. Returns whether that counts: what was made of keys that somebody replaced meanwhile does not.
+    async fn renew(&self) -> bool {
+        let of = self.kept().of.clone();
         let (http, variant) = (self.http(), self.variant);
         let sts = Sts { caller: &self.caller, http, region: &self.region, endpoint: &self.sts, variant };
         let got = timeout(limits::KEYS, credentials::get(&self.base, &self.roles, &sts)).await;
         let got = got.unwrap_or_else(|_| Err(AwsError::new("get keys", Trouble::Away, "nobody answers in time")));
         let (now, mut kept) = (Instant::now(), self.kept());
+        kept.follow(&self.base);
+        if kept.of != of {
+            return false;
+        }
         match got {
             Ok(keys) => {
                 kept.due = Some(now + renewal(keys.expires));
@@ -130,6 +136,7 @@ impl Identity {
                 (kept.due, kept.error) = (Some(now + wait), Some(error));
             }
         }
+        true
     }
 
     /// AWS refused the keys: they are got anew, but not more often than is good for anybody. Where that failed, it has its own time.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use plugins::Keyring;
+use plugins::keyring::{Keys, Ring};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
@@ -299,6 +300,25 @@ async fn nobody_waits_for_new_keys_whose_old_ones_are_good() {
             assert_eq!(identity.next(), Instant::now() + limits::RENEWING, "nobody looks all the time, either");
         }
     }
+}
+
+#[tokio::test]
+async fn what_was_made_of_keys_that_were_replaced_meanwhile_counts_for_nothing() {
+    let keyring = Keyring::default();
+    let ring = keyring.ring("aws/s");
+    let put = |ring: &Ring, id: &str| {
+        ring.put(Some(Keys { id: id.into(), secret: "hidden".into(), token: None, expires: None }));
+    };
+    put(&ring, "OLD");
+    let server = server(move |came| {
+        put(&ring, "NEW");
+        granted(came, &format!("OF-{}", came.credential(0)), 3_600)
+    })
+    .await;
+    let raw = RawAws { endpoint: Some(format!("http://{}", server.address)), ..RawAws::default() };
+    let who = Who { secret: Some("s".into()), role: Some("arn:aws:iam::1:role/x".into()) };
+    let place = Aws::new(raw).unwrap().place(&who, "eu-west-1", &keyring, |_| None).unwrap();
+    assert_eq!(place.identity.keys().await.unwrap().id, "OF-NEW");
 }
 
 #[tokio::test]
