@@ -80,10 +80,9 @@ impl Lambda {
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let standing = watch::Sender::new(Standing::default());
         let told = Told { reports, standing: &standing, settings: &self.settings };
-        let onto = self.regions.iter().map(|region| [Onto { key: region.key.clone(), given: Vec::new() }]);
-        let onto: Vec<_> = onto.collect();
+        let onto = |region: &Region| watch::channel([Onto { key: region.key.clone(), given: Vec::new() }].into()).1;
         let mut regions: FuturesUnordered<_> =
-            self.regions.iter().zip(&onto).map(|(region, onto)| region.watch(&told, onto)).collect();
+            self.regions.iter().map(|region| region.watch(&told, onto(region))).collect();
         let targets = self.regions.iter().map(|region| target(&region.place)).collect();
         let listed = hosts::keep(reports, self.lookup.clone(), written(targets, standing.subscribe()));
         let mut all = standing.subscribe();

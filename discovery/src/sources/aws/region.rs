@@ -24,7 +24,7 @@ use crate::backoff::jitter;
 use crate::{Reports, SourceError};
 
 /// The kind of all that is listed here.
-const LAMBDA: Kind = Kind::new("lambda");
+static LAMBDA: Kind = Kind::new("lambda");
 
 /// One place, with what is known of it.
 pub(crate) struct Region {
@@ -50,10 +50,16 @@ impl Region {
         Self { key, place, known: Mutex::default() }
     }
 
-    /// Watches until the catalog is gone, and tells that what functions these `upstreams` have. What fails here is told, and tried again.
-    pub(crate) async fn watch(&self, told: &Told<'_>, upstreams: &[Onto]) -> Result<Infallible, SourceError> {
+    /// Watches until the catalog is gone, and tells that what functions these `upstreams` have: others, when there are others, as soon as
+    /// there are. What fails here is told, and tried again.
+    pub(crate) async fn watch(
+        &self,
+        told: &Told<'_>,
+        mut upstreams: watch::Receiver<Arc<[Onto]>>,
+    ) -> Result<Infallible, SourceError> {
         let mut known = self.known.lock().await;
         if known.held.is_none() {
+            let upstreams = upstreams.borrow_and_update().clone();
             let held = upstreams.iter().flat_map(|upstream| told.reports.held_functions(&upstream.key, &LAMBDA));
             known.held = Some(Held::each(held));
         }
@@ -78,7 +84,7 @@ impl Region {
 /// A watch that runs.
 struct Watch<'a> {
     key: &'a Arc<str>,
-    upstreams: &'a [Onto],
+    upstreams: watch::Receiver<Arc<[Onto]>>,
     client: &'a Client,
     known: &'a mut Known,
     told: &'a Told<'a>,
@@ -99,6 +105,11 @@ impl Watch<'_> {
     /// Does what is due, one thing, or waits for it.
     async fn step(&mut self) -> Result<(), SourceError> {
         let now = Instant::now();
+        if self.upstreams.has_changed().is_ok_and(|has| has) {
+            self.upstreams.mark_unchanged();
+            // Of what is known nobody waits for AWS.
+            self.tell_at = self.known.listed.map(|_| now);
+        }
         if self.tell_at.is_some_and(|at| at <= now) {
             return self.tell().await;
         }
@@ -125,7 +136,10 @@ impl Watch<'_> {
         }
         let reading = self.known.due(now, self.told.settings.round).map(|due| due.max(self.read_at));
         let next = [Some(self.list_at), self.tell_at, reading.filter(|_| self.known.listed.is_some())];
-        sleep_until(next.into_iter().flatten().min().unwrap_or(self.list_at)).await;
+        tokio::select! {
+            () = sleep_until(next.into_iter().flatten().min().unwrap_or(self.list_at)) => {}
+            Ok(()) = self.upstreams.changed() => self.upstreams.mark_changed(),
+        }
         Ok(())
     }
 
@@ -283,8 +297,18 @@ impl Watch<'_> {
         let left_out = left_out.into_iter().map(|(name, rule)| (format!("{} {name}", self.key), rule)).collect();
         self.told.standing.send_if_modified(|standing| standing.leaves_out(self.key, left_out));
         self.tell_at = None;
-        for upstream in self.upstreams {
-            match reports.functions(&upstream.key, &LAMBDA, upstream.describe(description.clone())).await {
+        let upstreams = self.upstreams.borrow().clone();
+        for upstream in &*upstreams {
+            let functions = upstream.describe(description.clone());
+            let taken = tokio::select! {
+                taken = reports.functions(&upstream.key, &LAMBDA, functions) => taken,
+                // The catalog may never have this one.
+                Ok(()) = self.upstreams.changed() => {
+                    self.upstreams.mark_changed();
+                    return Ok(());
+                }
+            };
+            match taken {
                 Ok(receipt) => {
                     if let Some(reason) = receipt.held_back {
                         tracing::warn!(place = %self.key, "{reason}");

@@ -63,7 +63,7 @@ pub(super) struct Pollers {
 /// A place as it is read.
 struct Known {
     /// For whom.
-    upstreams: Vec<Onto>,
+    upstreams: watch::Sender<Arc<[Onto]>>,
     /// With which keys of a Secret.
     keys: Option<Arc<Keys>>,
     /// What is known of its functions, so that whoever comes later does not have them read again.
@@ -115,15 +115,17 @@ impl Pollers {
                 }
                 continue;
             };
-            let upstreams = place.upstreams();
-            let is_same = |known: &Known| known.keys == keys && known.upstreams == upstreams;
-            if self.running.contains_key(key) && self.known.get(key).is_some_and(is_same) {
+            if let Some(known) =
+                self.known.get(key).filter(|known| known.keys == keys && self.running.contains_key(key))
+            {
+                known.tell(place.upstreams());
                 continue;
             }
             let new = || Arc::new(Region::called(key.clone(), place.place.clone()));
             let region = self.known.get(key).map_or_else(new, |known| known.region.clone());
-            self.known.insert(key.clone(), Known { upstreams: upstreams.to_vec(), keys, region: region.clone() });
-            let poll = self.poll(key.clone(), place.clone(), region);
+            let (upstreams, onto) = watch::channel(place.upstreams().into());
+            self.known.insert(key.clone(), Known { upstreams, keys, region: region.clone() });
+            let poll = self.poll(key.clone(), place.clone(), region, onto);
             self.running.insert(key.clone(), poll);
         }
     }
@@ -133,13 +135,14 @@ impl Pollers {
         key: Arc<str>,
         wanted: Wanted,
         region: Arc<Region>,
+        onto: watch::Receiver<Arc<[Onto]>>,
     ) -> BoxStream<'static, Result<Infallible, SourceError>> {
         let (reports, standing, instances) = (self.reports.clone(), self.standing.clone(), self.instances.clone());
         let interval = self.interval;
         let Wanted { place, what, .. } = wanted;
         stream::once(async move {
             match what {
-                Read::Functions { upstreams, settings, keep } => {
+                Read::Functions { settings, keep, .. } => {
                     let told = Told { reports: &reports, standing: &standing, settings: &settings };
                     let keys = async {
                         match keep {
@@ -148,7 +151,7 @@ impl Pollers {
                         }
                     };
                     tokio::select! {
-                        ended = region.watch(&told, &upstreams) => ended,
+                        ended = region.watch(&told, onto) => ended,
                         never = keys => match never {},
                     }
                 }
@@ -179,6 +182,19 @@ impl Pollers {
             }
         })
         .boxed()
+    }
+}
+
+impl Known {
+    /// Others want to know, or want something else.
+    fn tell(&self, upstreams: &[Onto]) {
+        self.upstreams.send_if_modified(|now| {
+            let is_news = **now != *upstreams;
+            if is_news {
+                *now = upstreams.into();
+            }
+            is_news
+        });
     }
 }
 

@@ -178,6 +178,13 @@ async fn functions_are_listed_with_the_keys_of_a_secret() {
     let lists = |calls: &[Call]| calls.iter().filter(|(service, _)| service == "tagging").count();
     assert_eq!(lists(&run.calls()), 1, "two of one place are read once");
 
+    let three = || [shop().to_vec(), vec![target("three", Some(SECRET), None, FUNCTIONS)]].concat();
+    run.written.send_replace(three());
+    run.until_functions("three", 1).await;
+    run.written.send_replace(shop());
+    run.bench.wait(|snapshot| functions(snapshot, "three").is_none()).await;
+    assert_eq!(run.calls(), [], "what is known waits for nobody");
+
     run.put(Some("SECOND"));
     pass(Duration::from_secs(40)).await;
     let calls = run.calls();
