@@ -50,21 +50,15 @@ pub(super) fn described(
     }
     let mut cloud = None;
     if let Some(aws) = &spec.aws {
-        let secret = aws
-            .secret_ref
-            .as_ref()
-            .map(|secret| named(secret, namespace, around, field, &["aws", "secretRef"], remarks));
-        let who = Who { secret, role: aws.role_arn.clone() };
+        let secret = aws.secret_ref.as_ref();
+        let who = who(secret, aws.role_arn.as_ref(), namespace, around, field, "aws", remarks);
         let given = aws.lambda_functions.iter().map(given).collect();
         cloud = Some(Cloud { who, region: aws.region.clone(), what: What::Functions(given) });
     }
     if let Some(ec2) = &spec.aws_ec2 {
-        let secret = ec2
-            .secret_ref
-            .as_ref()
-            .map(|secret| named(secret, namespace, around, field, &["awsEc2", "secretRef"], remarks));
         made.protocol = made.tls.as_ref().map(|_| Protocol::Https);
-        let who = Who { secret, role: ec2.role_arn.clone() };
+        let secret = ec2.secret_ref.as_ref();
+        let who = who(secret, ec2.role_arn.as_ref(), namespace, around, field, "awsEc2", remarks);
         cloud = Some(Cloud { who, region: ec2.region.clone(), what: What::Instances(chosen(ec2)) });
     }
     if let Some(value) = made.labels.get(LABEL) {
@@ -157,6 +151,31 @@ fn chosen(ec2: &AwsEc2) -> Chosen {
         address: if ec2.public_ip { Address::Public } else { Address::Private },
         port: ec2.port.map_or(HTTP_PORT, |port| port.0),
     }
+}
+
+/// As whom AWS is asked for the field `kind`: nobody, where that may not be the daemon itself.
+fn who(
+    secret: Option<&Reference>,
+    role: Option<&String>,
+    namespace: Option<&str>,
+    around: &Surroundings,
+    field: &Field<'_>,
+    kind: &'static str,
+    remarks: &mut Remarks,
+) -> Who {
+    let place = [kind, "secretRef"];
+    let secret = match secret {
+        Some(secret) => Some(named(secret, namespace, around, field, &place, remarks)),
+        None => {
+            let own = namespace.unwrap_or("default");
+            let refused = around.scope.as_ref().and_then(|scope| scope.own_aws(own).err());
+            refused.map(|reason| {
+                remarks.warning(field.place(&[kind]), format!("spec.{}: {reason}", place.join(".")));
+                format!("{NOWHERE}/{own}")
+            })
+        }
+    };
+    Who { secret, role: role.cloned() }
 }
 
 /// The name under which the keyring has what a Secret holds.

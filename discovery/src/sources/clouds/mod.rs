@@ -98,6 +98,11 @@ impl Clouds {
         &self.keyring
     }
 
+    /// The namespace of what is discovered.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn place(&self, cloud: &Cloud) -> Result<Place, SettingsError> {
         let variable = |name: &str| self.environment.and_then(|of| of(name)).filter(|value| !value.is_empty());
         self.aws.place(&cloud.who, &cloud.region, &self.keyring, variable)

@@ -29,6 +29,10 @@ pub struct Scope {
     /// The namespaces whose Secrets resources of other namespaces may name, too; `*` is each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secret_namespaces: Vec<String>,
+    /// The namespaces whose resources may have AWS asked and called as the daemon itself, without a Secret; `*` is each. The namespace of
+    /// what is discovered is always one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aws_namespaces: Vec<String>,
     /// The folder of the authorities that resources and annotations may name as files. Without it they may name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_ca_folder: Option<PathBuf>,
@@ -46,11 +50,21 @@ impl Scope {
 
     /// Whether what is in the namespace `own` may use Secrets of `namespace`; else why not.
     pub(crate) fn secrets_of(&self, namespace: &str, own: &str) -> Result<(), String> {
-        match namespace == own || self.secret_namespaces.iter().any(|known| known == namespace || known == "*") {
+        match namespace == own || lists(&self.secret_namespaces, namespace) {
             true => Ok(()),
             false => Err(format!(
                 "is of another namespace, and kubernetes.secretNamespaces does not list {namespace}: nobody calls it"
             )),
+        }
+    }
+
+    /// Whether what is in the namespace `own` may use the daemon's own identity in AWS; else why not.
+    pub(crate) fn own_aws(&self, own: &str) -> Result<(), String> {
+        match lists(&self.aws_namespaces, own) {
+            true => Ok(()),
+            false => {
+                Err(format!("is missing, and kubernetes.awsNamespaces does not list {own}: nobody asks or calls AWS"))
+            }
         }
     }
 
@@ -71,6 +85,10 @@ impl Scope {
     pub(super) fn watches(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.iter().any(|only| only == namespace)
     }
+}
+
+fn lists(namespaces: &[String], namespace: &str) -> bool {
+    namespaces.iter().any(|known| known == namespace || known == "*")
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ pub struct Resources {
 impl Resources {
     /// Of the cluster at `place`, whose Services the source `kubernetes` of this `instance` lists. What of them is in clouds is asked for as
     /// `clouds` says; what Secrets hold is put on its keyring, as far as `scope` lets resources refer to them.
-    pub fn new(instance: &str, place: Place, clouds: Clouds, scope: Scope) -> Self {
+    pub fn new(instance: &str, place: Place, clouds: Clouds, mut scope: Scope) -> Self {
+        scope.aws_namespaces.push(clouds.namespace().to_owned());
         let cluster = SourceId::new("kubernetes", instance);
         let namespaces = scope.namespaces.clone();
         let around = Surroundings {

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::kinds::UPSTREAM;
 use super::view::View;
+use super::{Clouds, Place, Resources, Scope};
+use crate::registry::Settings;
 use crate::resources::status::Status;
 use crate::resources::upstream::Surroundings;
 use crate::sources::kubernetes::secret::Holds;
@@ -108,4 +110,35 @@ fn what_it_may_not_refer_to_is_not_read_and_it_is_called_by_nobody() {
          needs none; nobody calls it",
     );
     check(json!({"rootCaFolder": "/ca"}), file, "/ca/mine.pem | 0 | ");
+}
+
+#[test]
+fn aws_is_asked_as_the_daemon_where_the_setting_says() {
+    let check = |scope: Value, spec: Value, wanted: &str| {
+        let mut view = within(scope);
+        view.put(&UPSTREAM, &upstream("a", spec));
+        let who = view.written().targets.remove(0).cloud.unwrap().who;
+        let verdict = view.verdicts().values().next().unwrap();
+        let warnings: Vec<_> = verdict.remarks.iter().map(|remark| remark.message.as_str()).collect();
+        assert_eq!(format!("{} | {}", who.name(), warnings.join("; ")), wanted);
+    };
+    let role = "arn:aws:iam::1:role/reader";
+    let region = json!({"region": "eu-west-1"});
+    let aws = json!({"aws": {"region": "eu-west-1", "roleArn": role}});
+    let refused = "is missing, and kubernetes.awsNamespaces does not list shop: nobody asks or calls AWS";
+    check(json!({}), aws.clone(), &format!("nowhere/shop {role} | spec.aws.secretRef: {refused}"));
+    check(json!({}), json!({"awsEc2": region}), &format!("nowhere/shop | spec.awsEc2.secretRef: {refused}"));
+    check(
+        json!({"awsNamespaces": ["sea"]}),
+        json!({"aws": region}),
+        &format!("nowhere/shop | spec.aws.secretRef: {refused}"),
+    );
+    check(json!({"awsNamespaces": ["shop"]}), aws, &format!("{role} | "));
+    check(json!({"awsNamespaces": ["*"]}), json!({"awsEc2": region}), " | ");
+    let own = json!({"aws": {"region": "eu-west-1", "secretRef": {"name": "keys"}}});
+    check(json!({}), own, "kubernetes/shop/keys | ");
+
+    let clouds = Clouds::new(&Settings { namespace: "shop".into(), ..Settings::default() }).unwrap();
+    let scope = Resources::new("", Place::Cluster, clouds, Scope::default()).around.scope.unwrap();
+    assert_eq!((scope.own_aws("shop").is_ok(), scope.own_aws("sea").is_ok()), (true, false), "where discovery writes");
 }
