@@ -8,7 +8,7 @@ use crate::SourceError;
 use crate::aws::AwsError;
 
 /// How the places stand.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Standing {
     /// Those that have answered in this run.
     answered: BTreeSet<Arc<str>>,

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, Stream};
 use tokio::sync::watch;
 
-use super::poll::{AllWanted, Found, Read, Wanted};
+use super::poll::{AllWanted, Found, Instances, Read, Wanted};
 use super::{Cloud, Clouds, Failing, What, limits};
 use crate::aws::Place;
 use crate::sources::aws::{self as lambda, Onto};
@@ -78,66 +78,81 @@ impl<'a> Dresser<'a> {
 
     /// All that is to be listed, and what is left out, by clouds too.
     fn dress(&mut self, raw: &Written) -> Written {
-        let (mut wanted, mut failing, mut nowhere) = (AllWanted::new(), Failing::new(), Vec::new());
-        let before = std::mem::take(&mut self.places);
-        let instances = self.found.instances.borrow_and_update().clone();
-        let standing = self.found.standing.borrow_and_update();
-        let (clouds, reports) = (self.clouds, self.reports);
-        let mut hosts = BTreeMap::new();
+        let (mut now, mut failing, mut nowhere) = (Look::default(), Failing::new(), Vec::new());
+        now.instances = self.found.instances.borrow_and_update().clone();
+        let standing = self.found.standing.borrow_and_update().clone();
         let mut targets = raw.targets.clone();
         for target in &mut targets {
             let Some(cloud) = target.cloud.take() else { continue };
-            if let Some(like) = clouds.discovered(target, &cloud) {
+            if let Some(like) = self.clouds.discovered(target, &cloud) {
                 target.like = Some(like);
                 continue;
             }
-            let name = format!("{} in {}", cloud.who.name(), cloud.region);
-            let is_room = self.places.len() < limits::PLACES || self.places.contains_key(&name);
-            let known = || before.get(&name).cloned().map_or_else(|| clouds.place(&cloud), Ok);
-            let place = match is_room.then(known) {
-                Some(Ok(place)) => place,
-                wrong => {
-                    let many = || format!("more than {} places are not read", limits::PLACES);
-                    let fault = wrong.and_then(Result::err).map_or_else(many, |error| error.to_string());
+            match self.complete(target, &cloud, &mut now) {
+                Ok(key) => {
+                    let fault = standing.fault(&key).map(|error| (target.key.clone(), error.told()));
+                    failing.extend(fault);
+                }
+                Err(fault) => {
                     failing.insert(target.key.clone(), fault.clone());
                     nowhere.push((format!("Upstream {}", target.key), fault));
-                    continue;
                 }
-            };
-            self.places.insert(name, place.clone());
-            let key: Arc<str> = match &cloud.what {
-                What::Functions(given) => {
-                    target.hosts = vec![lambda::endpoint(&place, &mut target.spec)];
-                    let onto = Onto { key: target.key.clone(), given: given.clone() };
-                    want_functions(&mut wanted, clouds, clouds.settings(reports, target), &cloud, place, onto)
-                }
-                What::Instances(chosen) => {
-                    let key: Arc<str> = format!("{} instances", place.name()).into();
-                    let listed = instances.get(&key).map(|list| chosen.hosts(list));
-                    let listed = listed.or_else(|| self.hosts.remove(&target.key)).unwrap_or_default();
-                    hosts.insert(target.key.clone(), listed.clone());
-                    target.hosts = listed;
-                    let new = || Wanted { secret: clouds.secret(&cloud), place, what: Read::Instances };
-                    wanted.entry(key.clone()).or_insert_with(new);
-                    key
-                }
-            };
-            if let Some(error) = standing.fault(&key) {
-                failing.insert(target.key.clone(), error.told());
             }
         }
-        let left_out = standing.left_out().into_iter().chain(nowhere).chain(raw.left_out.iter().cloned()).collect();
-        drop(standing);
-        self.hosts = hosts;
+        (self.places, self.hosts) = (now.places, now.hosts);
         // Other hosts, other functions: whoever reads the same for the same goes on.
-        self.wanted.send_replace(Arc::new(wanted));
+        self.wanted.send_replace(Arc::new(now.wanted));
         self.failing.send_if_modified(|now| {
             let is_news = **now != failing;
             *now = Arc::new(failing);
             is_news
         });
+        let left_out = standing.left_out().into_iter().chain(nowhere).chain(raw.left_out.iter().cloned()).collect();
         Written { targets, left_out, gone: Vec::new() }
     }
+
+    /// Completes one upstream by what `cloud` has of it. Returns what it is read as, or why it cannot be.
+    fn complete(&self, target: &mut Target, cloud: &Cloud, now: &mut Look) -> Result<Arc<str>, String> {
+        let place = self.place(cloud, now)?;
+        match &cloud.what {
+            What::Functions(given) => {
+                target.hosts = vec![lambda::endpoint(&place, &mut target.spec)];
+                let onto = Onto { key: target.key.clone(), given: given.clone() };
+                let settings = self.clouds.settings(self.reports, target);
+                Ok(want_functions(&mut now.wanted, self.clouds, settings, cloud, place, onto))
+            }
+            What::Instances(chosen) => {
+                let key: Arc<str> = format!("{} instances", place.name()).into();
+                let listed = now.instances.get(&key).map(|list| chosen.hosts(list));
+                target.hosts = listed.or_else(|| self.hosts.get(&target.key).cloned()).unwrap_or_default();
+                now.hosts.insert(target.key.clone(), target.hosts.clone());
+                let new = || Wanted { secret: self.clouds.secret(cloud), place, what: Read::Instances };
+                now.wanted.entry(key.clone()).or_insert_with(new);
+                Ok(key)
+            }
+        }
+    }
+
+    /// Where `cloud` is: the place that was there before, so that it has the same identity.
+    fn place(&self, cloud: &Cloud, now: &mut Look) -> Result<Place, String> {
+        let name = format!("{} in {}", cloud.who.name(), cloud.region);
+        if now.places.len() >= limits::PLACES && !now.places.contains_key(&name) {
+            return Err(format!("more than {} places are not read", limits::PLACES));
+        }
+        let known = self.places.get(&name).cloned().map_or_else(|| self.clouds.place(cloud), Ok);
+        let place = known.map_err(|error| error.to_string())?;
+        now.places.insert(name, place.clone());
+        Ok(place)
+    }
+}
+
+/// What one look at all that is written down comes to.
+#[derive(Default)]
+struct Look {
+    instances: Instances,
+    wanted: AllWanted,
+    places: BTreeMap<String, Place>,
+    hosts: BTreeMap<Arc<str>, Vec<Host>>,
 }
 
 /// Has the functions of `place` read for one more upstream, by whoever reads them so for others.
