@@ -76,10 +76,23 @@ impl Stage<'_> {
         let id = old.upstream.id.clone();
         if *old.upstream.spec != listed.spec {
             let mut entry = UpstreamEntry::clone(&old);
+            if old.upstream.spec.aws.is_some() != listed.spec.aws.is_some() {
+                entry = self.without_functions(entry);
+            }
             entry.upstream.spec = Arc::new(listed.spec);
             self.batch.put(Some(&old), entry, Vec::new());
         }
         self.batch.endpoints.push(EndpointChange::Set { id, endpoints: listed.endpoints, order, written: false });
+    }
+
+    /// In AWS functions are listed, elsewhere they are probed for: of an upstream that goes from one to the other nobody who found its
+    /// functions tells of them any more.
+    fn without_functions(&mut self, entry: UpstreamEntry) -> UpstreamEntry {
+        let mut upstream = entry.upstream;
+        upstream.kinds.clear();
+        self.agreements.remove(&upstream.id);
+        self.sources.gone(&upstream.origin.source, &upstream.origin.key);
+        UpstreamEntry::new(upstream, Vec::new(), [].into())
     }
 
     fn add(&mut self, origin: Origin, listed: Listed, order: u64) {

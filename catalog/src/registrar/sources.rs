@@ -173,7 +173,7 @@ impl Sources {
         }
     }
 
-    /// The upstream `key` is gone, and what was held back of its functions with it.
+    /// The upstream `key` is gone, or all its functions are, and what was held back of them with it.
     pub(super) fn gone(&mut self, source: &SourceId, key: &str) {
         if let Some(state) = self.states.get_mut(source) {
             state.held.retain(|scope, _| !matches!(scope, Scope::Functions(of, _) if **of == *key));

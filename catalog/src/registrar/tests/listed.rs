@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bench::{Bench, described, found, listed, pass};
 use crate::CatalogError;
-use crate::model::{Description, Kind, KindState, SourceId};
+use crate::model::{Aws, Description, Kind, KindState, SourceId};
 use crate::report::{ListedFunctions, Receipt, Report};
 
 const KIND: Kind = Kind::new("lambda");
@@ -132,4 +132,27 @@ async fn what_a_probe_finds_beside_it_stays() {
     assert!(one.is_ok() && two.functions == 2);
     assert_eq!(bench.functions("u"), "b=1 c=1 rest:a");
     bench.check_store().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn functions_go_with_who_tells_of_them() {
+    let bench = bench().await;
+    let becomes = async |aws: Option<Aws>| {
+        let mut upstream = listed("u");
+        upstream.spec.aws = aws;
+        bench.report("aws", Report::Changed(Box::new(upstream))).await.unwrap();
+        let entry = bench.entry("u");
+        assert_eq!((entry.functions.len(), entry.upstream.kinds.len()), (0, 0));
+        bench.check_store().await;
+    };
+    becomes(Some(Aws::default())).await;
+    bench.lists(&names(0..12)).await.unwrap();
+    bench.lists("").await.unwrap();
+    becomes(None).await;
+    assert!(bench.snapshot().source(&SourceId::new("aws", "")).unwrap().held_functions.is_empty());
+    bench.probed("u", "rest", 1, found("a")).await;
+    assert_eq!(bench.functions("u"), "a");
+    becomes(Some(Aws::default())).await;
+    let again = bench.kill().await;
+    assert_eq!(again.functions("u"), "");
 }

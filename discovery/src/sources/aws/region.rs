@@ -301,12 +301,13 @@ impl Watch<'_> {
         for upstream in &*upstreams {
             let functions = upstream.describe(description.clone());
             let taken = tokio::select! {
-                taken = reports.functions(&upstream.key, &LAMBDA, functions) => taken,
-                // The catalog may never have this one.
+                biased;
+                // The catalog may never have this one, or have it as something else.
                 Ok(()) = self.upstreams.changed() => {
                     self.upstreams.mark_changed();
                     return Ok(());
                 }
+                taken = reports.functions(&upstream.key, &LAMBDA, functions) => taken,
             };
             match taken {
                 Ok(receipt) => {

@@ -94,6 +94,11 @@ impl<'a> Dresser<'a> {
                     failing.extend(fault);
                 }
                 Err(fault) => {
+                    // It is in AWS all the same, and keeps the functions that it had.
+                    if let What::Functions(_) = cloud.what {
+                        let (region, identity) = (cloud.region.clone(), cloud.who.name());
+                        target.spec.aws = Some(model::Aws { region, identity, ..model::Aws::default() });
+                    }
                     failing.insert(target.key.clone(), fault.clone());
                     nowhere.push((format!("Upstream {}", target.key), fault));
                 }

@@ -86,6 +86,8 @@ impl Pollers {
     ) -> Result<Infallible, SourceError> {
         loop {
             tokio::select! {
+                // What nobody wants any more is told no more.
+                biased;
                 Ok(()) = wanted.changed() => {}
                 Some(()) = secrets.next() => {}
                 Some((_, ended)) = self.running.next() => return ended,

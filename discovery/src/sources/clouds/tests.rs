@@ -202,6 +202,20 @@ async fn functions_are_listed_with_the_keys_of_a_secret() {
     run.put(Some("THIRD"));
     failing.wait_for(|failing| failing.is_empty()).await.unwrap();
 
+    let nowhere = shop().into_iter().map(|target| {
+        let cloud = target.cloud.map(|cloud| Cloud { region: "x".into(), ..cloud });
+        Target { cloud, ..target }
+    });
+    run.written.send_replace(nowhere.collect());
+    failing.wait_for(|failing| failing.len() == 2).await.unwrap();
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(functions(&run.bench.catalog.snapshot(), "one"), Some(1), "it is in AWS, wherever that is");
+    let elsewhere = Target { cloud: None, ..target("one", None, None, FUNCTIONS) };
+    run.written.send_replace(vec![elsewhere, shop()[1].clone()]);
+    run.bench.wait(|snapshot| functions(snapshot, "one") == Some(0)).await;
+    run.written.send_replace(shop());
+    run.until_functions("one", 1).await;
+
     run.written.send_replace(shop()[..1].to_vec());
     run.bench.wait(|snapshot| functions(snapshot, "two").is_none()).await;
     run.written.send_replace(Vec::new());
