@@ -156,9 +156,8 @@ impl Daemon {
         })
     }
 
-    /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list (or is refused one that nobody
-    /// asked for) and first looks
-    /// are done, or when the time for that is over.
+    /// Returns when it is ready: at once with a catalog; on an empty store when each source has given its first full list (or is refused
+    /// one that nobody asked for) and first looks are done, or when the time for that is over.
     pub(crate) async fn ready(&self) {
         let first = async {
             let is_over = |s: &Status| s.refused && self.unasked.contains(&s.source);

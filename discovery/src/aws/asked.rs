@@ -13,8 +13,8 @@ pub(crate) struct Asked {
     pub(crate) by_itself: bool,
 }
 
-/// The places that `settings` ask the sources of `kind` to watch. They are asked for by a flag, else
-/// by the configuration, else by `AWS_REGION` or `AWS_PROFILE`; files in the home folder alone are named and not used.
+/// The places that `settings` ask the sources of `kind` to watch. They are asked for by a flag, else by the configuration, else by
+/// `AWS_REGION` or `AWS_PROFILE`; files in the home folder alone are named and not used.
 pub(crate) fn asked(settings: &Settings, kind: &'static str) -> Result<Asked, SettingsError> {
     let variable = |name: &str| settings.variable(name);
     let is_asked = settings.asked(kind).next().is_some();

@@ -1,8 +1,9 @@
 //! EC2: instances of one group, which a tag names, are the endpoints of one upstream, in all regions and accounts together.
 //!
 //! Promises that each region is read as each identity on its own: one that fails keeps its last view, of an earlier run too, and is
-//! named in the status; that a list which breaks off halfway counts for nothing; that a group whose instances all stand still stays, with no
-//! endpoint; and that an instance which has the tag and is not listed is named with the reason. EC2 has nothing to wait on, so it is polled.
+//! named in the status; that a list which breaks off halfway counts for nothing; that a group whose instances all stand still stays,
+//! with no endpoint; and that an instance which has the tag and is not listed is named with the reason. EC2 has nothing to wait on, so
+//! it is polled.
 
 mod chosen;
 mod limits;
