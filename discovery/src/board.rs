@@ -212,13 +212,16 @@ impl Board {
         });
     }
 
-    /// A part of `source` is watched no more, nor are its own parts, whose names begin with its own.
-    pub(crate) fn forget(&self, source: &SourceId, part: &str) {
-        let is_other =
-            |name: &str| name.strip_prefix(part).is_none_or(|rest| !rest.is_empty() && !rest.starts_with(' '));
+    /// A run of `source` begins: what an earlier one said of parts that fail is over.
+    pub(crate) fn begins(&self, source: &SourceId) {
+        self.change(source, |row| row.status.failing_parts.clear());
+    }
+
+    /// The parts of `source` with these names are watched no more.
+    pub(crate) fn forget(&self, source: &SourceId, is_gone: impl Fn(&str) -> bool) {
         self.change(source, |row| {
-            row.status.failing_parts.retain(|name, _| is_other(name));
-            row.status.as_of.retain(|name, _| is_other(name));
+            row.status.failing_parts.retain(|name, _| !is_gone(name));
+            row.status.as_of.retain(|name, _| !is_gone(name));
         });
     }
 

@@ -96,6 +96,11 @@ impl Rules {
     }
 }
 
+/// The upstream's own word, where that is no.
+pub(crate) fn own_no(spec: &UpstreamSpec) -> Option<String> {
+    own_word(spec).0.and_then(|(on, rule)| (!on).then_some(rule))
+}
+
 /// What the upstream says of itself, and a remark where its label cannot be read.
 fn own_word(spec: &UpstreamSpec) -> (Option<(bool, String)>, String) {
     let label = spec.labels.get(LABEL).map(|value| hints::switch(value));

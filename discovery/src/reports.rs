@@ -77,9 +77,9 @@ impl Reports {
         self.board.part(&self.source, part, failure);
     }
 
-    /// One part of the place is watched no more: nothing is said of it any longer.
-    pub fn forget(&self, part: &str) {
-        self.board.forget(&self.source, part);
+    /// The parts of the place with these names are watched no more: nothing is said of them any longer.
+    pub fn forget(&self, is_gone: impl Fn(&str) -> bool) {
+        self.board.forget(&self.source, is_gone);
     }
 
     /// One part of what the source tells was read then, the oldest of it where it is read piece by piece.

@@ -72,6 +72,7 @@ async fn keep(source: &dyn Source, reports: &Reports, catalog: &Catalog, board: 
     let mut failures = 0;
     loop {
         let (began, then) = (Instant::now(), Timestamp::now());
+        board.begins(source.id());
         let error = match AssertUnwindSafe(source.run(reports)).catch_unwind().await {
             Ok(Ok(never)) => match never {},
             Ok(Err(error)) => error,

@@ -1,5 +1,6 @@
 //! How sources that break are kept running.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use catalog::model::{SourceId, UpstreamSpec};
@@ -73,6 +74,38 @@ async fn play(script: &[Act], fact: impl Fn(&Bench, &Board) -> bool) -> Vec<Dura
     assert_eq!(board.read()[0].state, State::Stopped);
     let began = began.lock().unwrap();
     began.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// A run in which a part fails, and another in which none does.
+struct Parted(SourceId, AtomicBool);
+
+impl Source for Parted {
+    fn id(&self) -> &SourceId {
+        &self.0
+    }
+
+    fn run<'a>(&'a self, reports: &'a Reports) -> BoxFuture<'a, Result<Infallible, SourceError>> {
+        Box::pin(async move {
+            if !self.1.swap(true, Ordering::Relaxed) {
+                reports.part("eu", Some("gone".into()));
+                return Err(SourceError::Place { act: "watching".into(), cause: "gone".into() });
+            }
+            reports.send(Report::Full(Vec::new())).await?;
+            std::future::pending().await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_said_of_its_parts_is_over_with_the_next() {
+    let source = Box::new(Parted(SourceId::new("static", "parts"), AtomicBool::new(false)));
+    let supervisor = Supervisor::new(Bench::new().await.catalog.clone(), vec![source]);
+    let board = supervisor.board().clone();
+    let watch = async {
+        board.wait_for(|all| all[0].failing_parts.contains_key("eu") && all[0].restarts == 1).await;
+        board.wait_for(|all| all[0].failing_parts.is_empty()).await;
+    };
+    supervisor.run(watch).await;
 }
 
 fn is_ok(_: &Bench, board: &Board) -> bool {

@@ -156,7 +156,7 @@ impl Watch<'_> {
                 self.list_at = now + jitter(self.told.settings.interval);
                 self.tell_at = Some(now);
                 self.told.reports.part(self.key, None);
-                self.told.standing.send_modify(|standing| standing.answers(self.key));
+                self.told.standing.send_if_modified(|standing| standing.answers(self.key));
             }
             Err(error) => {
                 self.failures += 1;
@@ -166,7 +166,7 @@ impl Watch<'_> {
                 }
                 self.list_at = Instant::now() + wait;
                 self.told.reports.part(self.key, Some(error.told()));
-                self.told.standing.send_modify(|standing| standing.fails(self.key, &error));
+                self.told.standing.send_if_modified(|standing| standing.fails(self.key, &error));
             }
         }
     }

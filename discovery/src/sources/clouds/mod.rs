@@ -1,8 +1,8 @@
 //! Upstreams that are written down, and of which a cloud lists the rest: the Lambda functions of an account and region, instances of EC2.
 //!
 //! Stands between what writes them down and `hosts`, for sources that have resources. Promises that what asks for the same place as the
-//! same identity is read once; that a place which fails, or whose Secret is not there, keeps what it listed last, of an earlier run too,
-//! and says why (`Failing`); that other keys in a Secret are used for the next call; and that nothing is asked for what nobody writes
+//! same identity is read once; that a place which fails, for which there is no room, or whose Secret is not there, keeps what it listed
+//! last, of an earlier run too, and says why (`Failing`); that other keys in a Secret are used for the next call; and that nothing is asked for what nobody writes
 //! down any more. A resource that says no more than what the source `aws` lists anyway *is* that upstream, by its name.
 
 mod dress;
@@ -27,7 +27,7 @@ use super::aws::{self as lambda, Given};
 use super::ec2::{self, Chosen};
 use super::hosts::{self, Like, Lookup, Target, Written};
 use crate::aws::{self, Aws, Place, SettingsError, Who};
-use crate::eligibility::Rules;
+use crate::eligibility::{self, Rules};
 use crate::registry::Settings;
 use crate::{Reports, SourceError};
 
@@ -51,7 +51,7 @@ pub(crate) enum What {
     Instances(Chosen),
 }
 
-/// Why places of upstreams cannot be read now, by the upstreams' keys.
+/// What is to be said of upstreams: why their places cannot be read now, or what of them has no effect. By their keys.
 pub(crate) type Failing = BTreeMap<Arc<str>, String>;
 
 /// How clouds are asked. Cheap to clone; every clone asks as the same identities.
@@ -108,15 +108,26 @@ impl Clouds {
         self.aws.place(&cloud.who, &cloud.region, &self.keyring, variable)
     }
 
-    /// The upstream of the source `aws` that `target` is by its name, where it asks for nothing else.
-    fn discovered(&self, target: &Target, cloud: &Cloud) -> Option<Like> {
+    /// The upstream of the source `aws` that `target` is by its name, where it asks for nothing else; and what its user may not expect.
+    fn discovered(&self, target: &Target, cloud: &Cloud) -> (Option<Like>, Option<String>) {
+        let What::Functions(given) = &cloud.what else { return (None, None) };
         let name = lambda::named("", &cloud.region);
-        let is_it = matches!(&cloud.what, What::Functions(given) if !given.iter().any(Given::names))
-            && cloud.who == Who::default()
+        let is_it = cloud.who == Who::default()
             && target.name == name
             && target.namespace.as_deref().is_none_or(|namespace| namespace == &*self.namespace)
             && self.listed.contains(&cloud.region);
-        let like = || Like {
+        if !is_it {
+            return (None, None);
+        }
+        if given.iter().any(Given::names) {
+            let warning =
+                format!("has lambdaFunctions, and so is not {name} of the source aws but an upstream of its own");
+            return (None, Some(warning));
+        }
+        let warning = eligibility::own_no(&target.spec).map(|rule| {
+            format!("{rule}, which has no effect: it is {name} of the source aws, which lists its functions")
+        });
+        let like = Like {
             kind: "aws".into(),
             instance: None,
             key: cloud.region.as_str().into(),
@@ -124,7 +135,7 @@ impl Clouds {
             with: Vec::new(),
             without: Vec::new(),
         };
-        is_it.then(like)
+        (Some(like), warning)
     }
 
     /// How the functions of `target` are listed.
@@ -135,14 +146,21 @@ impl Clouds {
     }
 }
 
-/// Lists what is `written`, as [`hosts::keep`] does, and what clouds have of it. `secrets` tells when there may be other keys on the
-/// keyring.
+/// The Secrets whose keys clouds are asked with.
+pub(crate) struct Secrets<'a> {
+    /// Says when there may be other keys on the keyring.
+    pub(crate) changes: BoxStream<'a, ()>,
+    /// Whether one, by its name there, has not been looked at yet.
+    pub(crate) is_awaited: Box<dyn Fn(&str) -> bool + Send + Sync + 'a>,
+}
+
+/// Lists what is `written`, as [`hosts::keep`] does, and what clouds have of it. The first list waits a little for each cloud's first word.
 pub(crate) async fn keep<'a>(
     reports: &'a Reports,
     lookup: Lookup,
     clouds: &'a Clouds,
     written: BoxStream<'a, Result<Written, SourceError>>,
-    secrets: BoxStream<'a, ()>,
+    secrets: Secrets<'a>,
     failing: watch::Sender<Arc<Failing>>,
 ) -> Result<Infallible, SourceError> {
     let (pollers, found) = Pollers::new(reports.clone(), clouds.interval);

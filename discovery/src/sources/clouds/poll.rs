@@ -11,6 +11,7 @@ use plugins::keyring::{Keys, Ring};
 use tokio::sync::watch;
 use tokio_stream::StreamMap;
 
+use super::Secrets;
 use crate::aws::Place;
 use crate::sources::aws::{Onto, Region, Settings, Standing, Told};
 use crate::sources::ec2::{polled, wire::Instance};
@@ -20,9 +21,17 @@ use crate::{Reports, SourceError};
 #[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) place: Place,
-    /// Where the keys of a Secret are. While there are none, nobody is asked.
-    pub(super) secret: Option<Arc<Ring>>,
+    /// With whose keys. While there are none, nobody is asked.
+    pub(super) secret: Option<Secret>,
     pub(super) what: Read,
+}
+
+/// A Secret.
+#[derive(Clone)]
+pub(super) struct Secret {
+    pub(super) name: String,
+    /// Where its keys are.
+    pub(super) ring: Arc<Ring>,
 }
 
 /// What is read there.
@@ -82,38 +91,48 @@ impl Pollers {
     pub(super) async fn keep(
         mut self,
         mut wanted: watch::Receiver<Arc<AllWanted>>,
-        mut secrets: BoxStream<'_, ()>,
+        mut secrets: Secrets<'_>,
     ) -> Result<Infallible, SourceError> {
         loop {
             tokio::select! {
                 // What nobody wants any more is told no more.
                 biased;
                 Ok(()) = wanted.changed() => {}
-                Some(()) = secrets.next() => {}
+                Some(()) = secrets.changes.next() => {}
                 Some((_, ended)) = self.running.next() => return ended,
                 else => std::future::pending().await,
             }
             let wanted = wanted.borrow_and_update().clone();
-            self.read_only(&wanted);
+            self.read_only(&wanted, &secrets);
         }
     }
 
-    fn read_only(&mut self, wanted: &AllWanted) {
+    fn read_only(&mut self, wanted: &AllWanted, secrets: &Secrets<'_>) {
         let gone: Vec<_> = self.known.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        if !gone.is_empty() {
+            let is_part = |name: &str, key: &str| {
+                name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            // It is of the place with the longest name that its own begins with, and not of others that are called so in part.
+            let place = |name: &str| self.known.keys().rev().find(|key| is_part(name, key));
+            self.reports.forget(|name| place(name).is_some_and(|key| !wanted.contains_key(key)));
+        }
         for key in gone {
             self.known.remove(&key);
             self.running.remove(&key);
             self.instances.send_if_modified(|instances| instances.remove(&key).is_some());
             self.standing.send_modify(|standing| standing.forget(&key));
-            self.reports.forget(&key);
         }
         for (key, place) in wanted {
-            let keys = place.secret.as_ref().map(|ring| ring.now());
+            let keys = place.secret.as_ref().map(|secret| secret.ring.now());
             let Some(keys) = keys.map_or(Some(None), |keys| keys.map(Some)) else {
                 self.running.remove(key);
                 // What was made of keys that are gone is nobody's either.
                 if let Read::Functions { keep: Some(ring), .. } = &place.what {
                     ring.put(None);
+                }
+                if place.secret.as_ref().is_some_and(|secret| !(secrets.is_awaited)(&secret.name)) {
+                    self.standing.send_if_modified(|standing| standing.has_no_keys(key));
                 }
                 continue;
             };
@@ -163,7 +182,7 @@ impl Pollers {
                         match list {
                             Ok(list) => {
                                 reports.part(&key, None);
-                                standing.send_modify(|standing| standing.answers(&key));
+                                standing.send_if_modified(|standing| standing.answers(&key));
                                 instances.send_if_modified(|all| {
                                     let is_news = all.get(&key).is_none_or(|last| **last != *list);
                                     all.insert(key.clone(), list.into());
@@ -175,7 +194,7 @@ impl Pollers {
                                     tracing::warn!(place = %key, act = %error.act, %error, "ec2.region_failed");
                                 }
                                 reports.part(&key, Some(error.told()));
-                                standing.send_modify(|standing| standing.fails(&key, &error));
+                                standing.send_if_modified(|standing| standing.fails(&key, &error));
                             }
                         }
                     }
@@ -198,6 +217,11 @@ impl Known {
             is_news
         });
     }
+}
+
+/// What is read, and for whom.
+pub(super) fn for_whom(wanted: &AllWanted) -> impl Iterator<Item = (&Arc<str>, &[Onto])> {
+    wanted.iter().map(|(key, place)| (key, place.upstreams()))
 }
 
 impl Wanted {

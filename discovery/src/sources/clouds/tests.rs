@@ -11,6 +11,7 @@ use plugins::Keyring;
 use plugins::keyring::Keys;
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_stream::wrappers::WatchStream;
 
 use super::*;
@@ -47,6 +48,9 @@ struct Run {
     server: Server,
     tasks: JoinSet<()>,
 }
+
+/// Whose keys are not known yet, for ever.
+const UNREAD: &str = "kubernetes/shop/unread";
 
 /// AWS: the function `f`, and the instance `i-web`, for all whose keys do not begin with `BAD`.
 fn answer(came: &Came) -> Vec<u8> {
@@ -111,7 +115,8 @@ impl Run {
         tasks.spawn(async move {
             let written =
                 WatchStream::from_changes(all).map(|targets| Ok(Written { targets, ..Written::default() })).boxed();
-            let secrets = WatchStream::from_changes(news).boxed();
+            let is_awaited = Box::new(|name: &str| name == UNREAD);
+            let secrets = Secrets { changes: WatchStream::from_changes(news).boxed(), is_awaited };
             drop(keep(&reports, hosts::system(), &clouds, written, secrets, fails).await);
         });
         Self { bench, board, calls, keyring, written, secrets, failing, server, tasks }
@@ -228,6 +233,83 @@ async fn functions_are_listed_with_the_keys_of_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_list_waits_for_the_first_word_of_each_place() {
+    let plain = || Target { cloud: None, ..target("plain", None, None, FUNCTIONS) };
+    let check = async |keys: Option<&str>, targets: Vec<Target>, waits: bool| {
+        let run = Run::start().await;
+        run.put(keys);
+        run.written.send_replace([targets, vec![plain()]].concat());
+        let begin = Instant::now();
+        let snapshot = run.bench.wait(|snapshot| snapshot.upstream("gloo-system", "plain").is_some()).await;
+        assert_eq!(begin.elapsed() >= limits::FIRST_ANSWERS, waits);
+        snapshot
+    };
+    let shop = |what| target("web", Some(SECRET), None, what);
+    let snapshot =
+        check(Some("KEY"), vec![shop(instances()), target("shop", Some(SECRET), None, FUNCTIONS)], false).await;
+    assert_eq!(addresses(&snapshot, "web").unwrap(), ["127.0.0.1:8080"]);
+    check(Some("BAD"), vec![shop(instances())], false).await;
+    check(None, vec![shop(FUNCTIONS)], false).await;
+    check(None, vec![target("web", Some(UNREAD), None, FUNCTIONS)], true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_place_that_is_read_no_more_and_all_of_others() {
+    let run = Run::start().await;
+    run.put(Some("BAD"));
+    let off = target("off", Some(SECRET), None, FUNCTIONS);
+    let off = Target { spec: UpstreamSpec { labels: [(LABEL.into(), "disabled".into())].into(), ..off.spec }, ..off };
+    let others = vec![target("web", Some(SECRET), None, instances()), off];
+    run.written.send_replace([others.clone(), vec![target("all", Some(SECRET), None, FUNCTIONS)]].concat());
+    let parts = async |count| {
+        run.board.wait_for(|all| all[0].failing_parts.len() == count).await;
+        run.board.read()[0].failing_parts.keys().cloned().collect::<Vec<_>>()
+    };
+    let all = parts(3).await;
+    assert_eq!(all[0], format!("{SECRET}/{REGION}"));
+    run.written.send_replace(others);
+    assert_eq!(parts(2).await, all[1..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_has_room_first_and_what_has_none_stays() {
+    let old = vec![target("shop", Some(SECRET), None, FUNCTIONS), target("web", Some(SECRET), None, instances())];
+    let full = || {
+        let new =
+            |number| target(&format!("n{number:03}"), Some(&format!("kubernetes/shop/{number}")), None, FUNCTIONS);
+        (0..limits::PLACES).map(new).chain(old.clone()).collect::<Vec<_>>()
+    };
+    let nowhere = |one: &Target| {
+        let cloud = one.cloud.clone().map(|cloud| Cloud { region: "x".into(), ..cloud });
+        Target { cloud, ..one.clone() }
+    };
+    let are_there = |snapshot: &Snapshot| {
+        let shop = snapshot.upstream("gloo-system", "shop").map(|one| one.upstream.spec.aws.is_some());
+        (addresses(snapshot, "web").map(|at| at.len()), shop) == (Some(1), Some(true))
+    };
+    let check = async |run: &Run, written: Vec<Target>, refused: &[&str]| {
+        run.written.send_replace(written);
+        let mut failing = run.failing.clone();
+        let failing = failing.wait_for(|failing| failing.len() == refused.len()).await.unwrap().clone();
+        assert_eq!(failing.keys().map(|key| &**key).collect::<Vec<_>>(), refused);
+        pass(Duration::from_secs(5)).await;
+        assert!(are_there(&run.bench.catalog.snapshot()));
+    };
+    let run = Run::start().await;
+    run.put(Some("KEY"));
+    run.written.send_replace(old.clone());
+    run.bench.wait(are_there).await;
+    check(&run, full(), &["gloo-system/n499"]).await;
+
+    let Run { bench, mut tasks, .. } = run;
+    tasks.shutdown().await;
+    let run = Run::on(bench, quiet()).await;
+    run.put(Some("KEY"));
+    check(&run, full(), &["gloo-system/n499"]).await;
+    check(&run, old.iter().map(nowhere).collect(), &["gloo-system/shop", "gloo-system/web"]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_role_is_assumed_with_those_keys_and_calls_are_made_as_it() {
     let run = Run::start().await;
     run.put(Some("KEY"));
@@ -316,6 +398,22 @@ async fn what_the_source_aws_lists_is_that_one_and_not_read_twice() {
         .await;
     pass(Duration::from_secs(60)).await;
     assert_eq!((run.calls(), run.bench.catalog.snapshot().upstream_count()), (Vec::new(), 1));
+
+    let mut failing = run.failing.clone();
+    let mut warned = async |target: Target| {
+        run.written.send_replace(vec![target]);
+        let said = failing.wait_for(|failing| !failing.is_empty()).await.unwrap().values().next().cloned();
+        run.written.send_replace(Vec::new());
+        failing.wait_for(|failing| failing.is_empty()).await.unwrap();
+        said.unwrap_or_default()
+    };
+    let mut off = same.clone();
+    off.spec.labels.insert(LABEL.into(), "disabled".into());
+    let said = warned(off).await;
+    assert!(said.ends_with("no effect: it is aws-eu-west-1 of the source aws, which lists its functions"), "{said}");
+    let what = What::Functions(vec![Given::new(Some("price"), "f", None)]);
+    let said = warned(target("aws-eu-west-1", None, None, what)).await;
+    assert!(said.starts_with("has lambdaFunctions"), "{said}");
 
     let elsewhere = Target { key: "team/aws-eu-west-1".into(), namespace: Some("team".into()), ..same };
     run.written.send_replace(vec![elsewhere]);

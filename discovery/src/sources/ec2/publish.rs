@@ -51,8 +51,6 @@ pub(super) struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     pub(super) fn new(reports: &'a Reports, settings: &'a Settings, parts: Vec<Part>) -> Self {
-        // What an earlier run said of them is over.
-        parts.iter().for_each(|part| reports.part(&part.name, None));
         let (held, left_out) = (reports.held(), BTreeMap::new());
         Self { reports, settings, parts, held, told: None, left_out, patience: None, again: None }
     }

@@ -101,7 +101,8 @@ impl Source for Files {
             let reading = Reading { files: self, reports, changes, again: self.again.clone(), last: None };
             let written = stream::try_unfold(reading, Reading::next).boxed();
             // There are no Secrets here, and no place for statuses: what fails is shown with the source.
-            let (secrets, failing) = (stream::pending().boxed(), Default::default());
+            let secrets = clouds::Secrets { changes: stream::pending().boxed(), is_awaited: Box::new(|_| false) };
+            let failing = Default::default();
             clouds::keep(reports, self.lookup.clone(), &self.clouds, written, secrets, failing).await
         })
     }

@@ -17,7 +17,7 @@ use super::config_maps;
 use super::failing::Failing;
 use super::limits;
 use super::scope::Scope;
-use super::secrets::{self, SecretName};
+use super::secrets::SecretName;
 use super::view::{View, namespace};
 use super::watch::{Name, Said, kind, tells_of};
 use crate::sources::hosts::{Answer, Names};
@@ -90,8 +90,6 @@ type Upstreams = BTreeMap<Arc<str>, Listed>;
 impl<'a> Publisher<'a> {
     /// Will tell `reports` what the watches of these names say.
     pub(super) fn new(reports: &'a Reports, names: Vec<Name>, scope: Arc<Scope>, view: View, beside: Beside) -> Self {
-        // What an earlier run said of them is over.
-        names.iter().map(|name| &**name).chain([CONFIG_MAPS, secrets::PART]).for_each(|name| reports.part(name, None));
         Self {
             reports,
             scope,

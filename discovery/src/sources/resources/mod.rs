@@ -34,7 +34,7 @@ use self::watch::Said;
 use super::clouds::{self, Clouds};
 use super::hosts::{self, Lookup, Target, Written};
 use super::kubernetes::failing::Failing;
-use super::kubernetes::secrets::{self, Secrets};
+use super::kubernetes::secrets::Secrets;
 use super::kubernetes::told::{Fault, Told};
 use super::kubernetes::view::namespace;
 use super::kubernetes::watch::{Name, tells_of};
@@ -71,13 +71,7 @@ impl Resources {
 
     async fn watch(&self, reports: &Reports) -> Result<Infallible, SourceError> {
         let (client, config) = self.place.connect().await?;
-        // What an earlier run said of its parts is over.
         let names: BTreeSet<_> = watch::names(&self.namespaces).into_iter().map(|(name, ..)| name).collect();
-        names
-            .iter()
-            .map(|name| &**name)
-            .chain([lease::PART, status::PART, secrets::PART])
-            .for_each(|part| reports.part(part, None));
         let reporter = client.default_namespace().to_owned();
         let held = reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
         let held = reports.held().into_iter().map(Target::from).chain(held);
@@ -108,8 +102,14 @@ impl Resources {
         let prefix = self.around.secrets.clone().unwrap_or_default();
         let (failing, failures) = channel::channel(Arc::default());
         let keyring = self.clouds.keyring().clone();
-        let reader = Secrets { reports, client: client.clone(), config, keyring, prefix, known, expected: None };
-        let keys = WatchStream::from_changes(secrets.clone()).map(drop).boxed();
+        let reader =
+            Secrets { reports, client: client.clone(), config, keyring, prefix: prefix.clone(), known, expected: None };
+        let read = secrets.clone();
+        let is_awaited = move |name: &str| {
+            view::secret_called(name, &prefix).is_some_and(|secret| !read.borrow().contains_key(&secret))
+        };
+        let changes = WatchStream::from_changes(secrets.clone()).map(drop).boxed();
+        let keys = clouds::Secrets { changes, is_awaited: Box::new(is_awaited) };
         let writer = status::Writer { client, reports, reporter, verdicts: judged, secrets, failures, holds, wanted };
         let listed = clouds::keep(reports, self.lookup.clone(), &self.clouds, reading.written(), keys, failing);
         tokio::select! {

@@ -139,12 +139,13 @@ impl View {
         // Of one that only an earlier run has read, its identity begins with the Secret.
         let held = || target.spec.aws.as_ref()?.identity.split(' ').next();
         let aws = target.cloud.as_ref().map_or_else(held, |cloud| cloud.who.secret.as_deref());
-        let named = |name: &str| name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/').map(owned);
-        let of = |name: Option<&str>, holds| name.and_then(named).map(|name| (name, holds));
+        let of = |name: Option<&str>, holds| Some((secret_called(name?, prefix)?, holds));
         [of(tls, Holds::Certificate), of(aws, Holds::Keys)].into_iter().flatten().collect()
     }
 }
 
-fn owned((namespace, name): (&str, &str)) -> SecretName {
-    (namespace.to_owned(), name.to_owned())
+/// The Secret that is called `name` on the keyring, where names of what is read begin with `prefix`.
+pub(super) fn secret_called(name: &str, prefix: &str) -> Option<SecretName> {
+    let (namespace, name) = name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
+    Some((namespace.to_owned(), name.to_owned()))
 }
