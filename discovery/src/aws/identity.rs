@@ -98,7 +98,8 @@ impl Identity {
                 (Err(_), Some(keys)) => return Ok(keys),
                 (Err(_), None) => self.renewal.lock().await,
             };
-            // Somebody may have got them meanwhile.
+            // Somebody may have got them meanwhile, or put others in their place.
+            self.kept().follow(&self.base);
             if self.kept().is_due() {
                 while !self.renew().await {}
             }

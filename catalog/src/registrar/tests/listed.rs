@@ -153,6 +153,9 @@ async fn functions_go_with_who_tells_of_them() {
     bench.probed("u", "rest", 1, found("a")).await;
     assert_eq!(bench.functions("u"), "a");
     becomes(Some(Aws::default())).await;
+    // Who looked at it meanwhile comes too late.
+    bench.probed("u", "rest", 1, found("a")).await;
+    assert_eq!(bench.functions("u"), "");
     let again = bench.kill().await;
     assert_eq!(again.functions("u"), "");
 }

@@ -46,6 +46,13 @@ impl Standing {
         self.without_keys.insert(place.clone())
     }
 
+    /// Forgets which places have no keys, but for these. Returns whether that is news.
+    pub(crate) fn keep_without_keys(&mut self, stays: impl Fn(&Arc<str>) -> bool) -> bool {
+        let before = self.without_keys.len();
+        self.without_keys.retain(|place| stays(place));
+        self.without_keys.len() != before
+    }
+
     /// Whether waiting for its first word is over: it answered, failed, or cannot be asked.
     pub(crate) fn is_known(&self, place: &str) -> bool {
         self.answered.contains(place) || self.failing.contains_key(place) || self.without_keys.contains(place)

@@ -182,7 +182,12 @@ impl<'a> Dresser<'a> {
     /// Leaves an upstream where it was, as nobody can say now where it is. It keeps the functions that it had, too.
     fn keep(&self, target: &mut Target, cloud: &Cloud, now: &mut Look) {
         let has_functions = matches!(cloud.what, What::Functions(_));
-        let last = self.last.get(&target.key).filter(|last| last.spec.aws.is_some() == has_functions);
+        // Not as somebody that it may not be any more.
+        let is_same = |last: &&Target| match &last.spec.aws {
+            Some(aws) => has_functions && aws.identity == cloud.who.name(),
+            None => !has_functions,
+        };
+        let last = self.last.get(&target.key).filter(is_same);
         if let Some(last) = last {
             target.stays(last);
             now.last.insert(target.key.clone(), last.clone());

@@ -2,8 +2,9 @@
 //!
 //! Stands between what writes them down and `hosts`, for sources that have resources. Promises that what asks for the same place as the
 //! same identity is read once; that a place which fails, for which there is no room, or whose Secret is not there, keeps what it listed
-//! last, of an earlier run too, and says why (`Failing`); that other keys in a Secret are used for the next call; and that nothing is asked for what nobody writes
-//! down any more. A resource that says no more than what the source `aws` lists anyway *is* that upstream, by its name.
+//! last, of an earlier run too, and says why (`Failing`); that other keys in a Secret are used for the next call; and that nothing is asked
+//! for what nobody writes down any more. A resource that says no more than what the source `aws` lists anyway *is* that upstream, by its
+//! name.
 
 mod dress;
 mod limits;

@@ -123,6 +123,7 @@ impl Pollers {
             self.instances.send_if_modified(|instances| instances.remove(&key).is_some());
             self.standing.send_modify(|standing| standing.forget(&key));
         }
+        self.standing.send_if_modified(|standing| standing.keep_without_keys(|key| wanted.contains_key(key)));
         for (key, place) in wanted {
             let keys = place.secret.as_ref().map(|secret| secret.ring.now());
             let Some(keys) = keys.map_or(Some(None), |keys| keys.map(Some)) else {

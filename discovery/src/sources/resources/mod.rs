@@ -75,8 +75,9 @@ impl Resources {
         let reporter = client.default_namespace().to_owned();
         let held = reports.held_over().into_iter().map(|(over, name)| Target::laid_over(over, name));
         let held = reports.held().into_iter().map(Target::from).chain(held);
-        // Of a namespace that is watched no more nothing is in force.
+        // Of a namespace that is watched no more nothing is in force, nor what may no longer be referred to.
         let held = held.filter(|held| names.iter().any(|name| tells_of(name, namespace(&held.key))));
+        let held = held.filter(|held| view::may_be(held, &self.around));
         let (verdicts, judged) = channel::channel(Arc::default());
         let (wanted, wants) = channel::channel(Arc::default());
         let (known, secrets) = channel::channel(Arc::default());

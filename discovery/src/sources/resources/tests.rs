@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use catalog::model::{Aws, Tls};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::kinds::UPSTREAM;
-use super::view::View;
+use super::view::{View, may_be};
 use super::{Clouds, Place, Resources, Scope};
 use crate::registry::Settings;
 use crate::resources::status::Status;
@@ -141,4 +142,27 @@ fn aws_is_asked_as_the_daemon_where_the_setting_says() {
     let clouds = Clouds::new(&Settings { namespace: "shop".into(), ..Settings::default() }).unwrap();
     let scope = Resources::new("", Place::Cluster, clouds, Scope::default()).around.scope.unwrap();
     assert_eq!((scope.own_aws("shop").is_ok(), scope.own_aws("sea").is_ok()), (true, false), "where discovery writes");
+}
+
+#[test]
+fn what_was_held_and_may_no_longer_be_referred_to_is_not_in_force() {
+    let check = |scope: Value, tls: Option<&str>, identity: Option<&str>, wanted: bool| {
+        let scope = Some(Arc::new(serde_json::from_value(scope).unwrap()));
+        let around = Surroundings { cluster: Some("".into()), secrets: Some("kubernetes".into()), scope };
+        let mut held = within(json!({}));
+        held.put(&UPSTREAM, &upstream("a", hosts(443)));
+        let mut held = held.written().targets.remove(0);
+        held.spec.tls = tls.map(|secret| Tls { secret: Some(secret.into()), ..Tls::default() });
+        held.spec.aws = identity.map(|identity| Aws { identity: identity.into(), ..Aws::default() });
+        assert_eq!(may_be(&held, &around), wanted, "{tls:?} {identity:?}");
+    };
+    check(json!({}), None, None, true);
+    check(json!({}), Some("kubernetes/shop/tls"), Some("kubernetes/shop/aws arn:a"), true);
+    check(json!({}), Some("kubernetes/sea/tls"), None, false);
+    check(json!({"secretNamespaces": ["sea"]}), Some("kubernetes/sea/tls"), None, true);
+    check(json!({}), None, Some("kubernetes/sea/aws"), false);
+    for own in ["", "arn:a"] {
+        check(json!({}), None, Some(own), false);
+        check(json!({"awsNamespaces": ["shop"]}), None, Some(own), true);
+    }
 }

@@ -144,6 +144,17 @@ impl View {
     }
 }
 
+/// Whether what an earlier run made of a resource is only what it may be `around` there now.
+pub(super) fn may_be(held: &Target, around: &Surroundings) -> bool {
+    let Some(scope) = &around.scope else { return true };
+    let (own, prefix) = (namespace(&held.key), around.secrets.as_deref().unwrap_or_default());
+    let may_use = |name: &str| secret_called(name, prefix).map(|(of, _)| scope.secrets_of(&of, own).is_ok());
+    let tls = held.spec.tls.as_ref().and_then(|tls| tls.secret.as_deref()).and_then(may_use);
+    let identity = held.spec.aws.as_ref().map(|aws| aws.identity.split(' ').next().unwrap_or_default());
+    let aws = identity.map(|identity| may_use(identity).unwrap_or_else(|| scope.own_aws(own).is_ok()));
+    tls != Some(false) && aws != Some(false)
+}
+
 /// The Secret that is called `name` on the keyring, where names of what is read begin with `prefix`.
 pub(super) fn secret_called(name: &str, prefix: &str) -> Option<SecretName> {
     let (namespace, name) = name.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
