@@ -2,13 +2,11 @@
 
 use std::pin::{Pin, pin};
 
-use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode, header, response};
-use http_body::Body as _;
-use http_body_util::BodyExt;
 use plugins::{Answer, Finish, Problem, Reason, Reply, Whole};
 use tokio::task::JoinSet;
 
+use super::collect::{Uncollected, collect};
 use super::{forward, late};
 use crate::body::{Body, BodyError, Held};
 use crate::budget::Share;
@@ -92,7 +90,14 @@ async fn finished(
     mut share: Share,
     finish: Finish,
 ) -> Result<Response<Body>, Problem> {
-    let (body, trailers) = collect(body, limit, &mut share).await?;
+    let collected = collect(body, limit, &mut share).await;
+    let (body, trailers) = collected.map_err(|uncollected| match uncollected {
+        Uncollected::TooLarge => {
+            Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes"))
+        }
+        Uncollected::NoRoom => no_room(),
+        Uncollected::Broken(error) => broken(error),
+    })?;
     let long = body.len() > limits::READ_IN_PLACE;
     let whole = Whole { head, body, trailers };
     // The share goes where the answer goes: a caller that leaves gives nothing back that is still held.
@@ -112,30 +117,6 @@ async fn finished(
         true => Ok(answer.map(|bytes| Body::full(share.hold(bytes)))),
         false => Err(no_room()),
     }
-}
-
-async fn collect(mut body: Body, limit: usize, share: &mut Share) -> Result<(Bytes, HeaderMap), Problem> {
-    let (mut whole, mut trailers) = (BytesMut::new(), HeaderMap::new());
-    while let Some(frame) = body.frame().await {
-        let data = match frame.map_err(broken)?.into_data() {
-            Ok(data) => data,
-            Err(frame) => {
-                trailers = frame.into_trailers().unwrap_or_default();
-                continue;
-            }
-        };
-        if whole.len() + data.len() > limit {
-            return Err(Problem::new(Reason::BadAnswer, format!("The upstream's answer is larger than {limit} bytes")));
-        }
-        if !share.take(data.len()) {
-            return Err(no_room());
-        }
-        if whole.is_empty() && body.is_end_stream() {
-            return Ok((data, trailers));
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok((whole.freeze(), trailers))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Takes a request's body as its function wants it.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use plugins::{BodyMap, Content, Intake, Problem, Reason};
 
+use super::collect::{Uncollected, collect};
 use crate::body::Body;
 use crate::budget::Share;
 use crate::limits;
@@ -87,7 +87,7 @@ pub(super) async fn take(
             if json {
                 refuse_coded(headers)?;
             }
-            let mut collecting = Box::pin(collect(body, limit, bound.collected.share(), json));
+            let mut collecting = Box::pin(collected(body, limit, bound.collected.share(), json));
             let taken = passage.limit.within(collecting.as_mut()).await.map_err(|_| slow_body())??;
             passage.caller.was_read();
             Ok(taken)
@@ -95,7 +95,7 @@ pub(super) async fn take(
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize, mut share: Share, json: bool) -> Result<Taken, Problem> {
+async fn collected(body: Incoming, limit: usize, mut share: Share, json: bool) -> Result<Taken, Problem> {
     let too_large = || {
         let detail = format!("A {} may have {} KiB here", if json { "JSON body" } else { "body" }, limit >> 10);
         Problem::new(Reason::BodyTooLarge, detail)
@@ -103,22 +103,12 @@ async fn collect(mut body: Incoming, limit: usize, mut share: Share, json: bool)
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| broken_off())?;
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > limit {
-            return Err(too_large());
-        }
-        if !share.take(data.len()) {
-            return Err(overloaded());
-        }
-        if whole.is_empty() && body.is_end_stream() {
-            return Ok(Taken::Whole { bytes: data, share, json });
-        }
-        whole.extend_from_slice(&data);
+    match collect(body, limit, &mut share).await {
+        Ok((bytes, _)) => Ok(Taken::Whole { bytes, share, json }),
+        Err(Uncollected::TooLarge) => Err(too_large()),
+        Err(Uncollected::NoRoom) => Err(overloaded()),
+        Err(Uncollected::Broken(_)) => Err(broken_off()),
     }
-    Ok(Taken::Whole { bytes: whole.freeze(), share, json })
 }
 
 fn overloaded() -> Problem {

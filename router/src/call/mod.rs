@@ -5,6 +5,7 @@
 //! the upstream's head, and the upstream's body where the function reads it as a whole.
 
 mod answer;
+mod collect;
 mod deadline;
 mod dry_run;
 mod forward;
